@@ -1,0 +1,61 @@
+#pragma once
+// A subtree held in step with the ensemble: every znode below a root, told as it changes.
+//
+// Fed by:  Client's watch events (one persistent recursive watch) and reads.
+// Read by: Catalog, KvStore: whoever set the callbacks.
+// Thread:  agent, as the Client's.
+// Holds:   callbacks are told one at a time and in an order in which the states existed per znode;
+//          between disconnect and the end of the next full read nothing is lost: what changed
+//          meanwhile is told as change, what vanished as removal. `index` never goes back.
+
+#include "coord/client/client.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace coord {
+
+struct CachedZnode {
+    std::string path;
+    std::string data;
+    Stat stat;
+};
+
+struct TreeCacheCallbacks {
+    // A znode appeared or its data changed. The root itself is not told.
+    std::function<void(const CachedZnode&)> put;
+    // A znode is gone. `zxid` is at least that of its removal.
+    std::function<void(std::string_view path, Zxid zxid)> removed;
+    // The puts and removals told since the last call are one consistent step: publish them.
+    // `zxid` is the newest state read so far. `synced` is true once the first full read is done.
+    std::function<void(Zxid zxid, bool synced)> settled;
+};
+
+class TreeCache {
+public:
+    // `depth`: levels below the root that are followed (1: its children only).
+    TreeCache(Client& client, std::string root, std::size_t depth, TreeCacheCallbacks callbacks);
+    ~TreeCache();
+    TreeCache(const TreeCache&) = delete;
+    TreeCache& operator=(const TreeCache&) = delete;
+
+    // Creates the root if it is missing, watches, and reads. Call before Client::start(), or after.
+    void start();
+    void stop();
+
+    [[nodiscard]] bool synced() const;
+    [[nodiscard]] std::size_t size() const;
+    // Completes once everything up to `zxid` has been told through `settled`, or with
+    // operation_timeout after `patience`. For read-your-writes.
+    Task<Result<void>> reached(Zxid zxid, std::chrono::milliseconds patience);
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace coord

@@ -1,0 +1,131 @@
+#pragma once
+// The replicated state: znodes and sessions. Committed commands go in, replies and events come out.
+//
+// Fed by:  Server, with every committed command in log order; the same on every replica.
+// Read by: Server, for reads of the local replica, and for snapshots.
+// Thread:  coord. No clock, no lock, no I/O: time is in the command.
+// Holds:   equal commands in equal order give equal snapshot bytes.
+
+#include "coord/base/result.hpp"
+#include "coord/proto/records.hpp"
+#include "coord/proto/requests.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coord {
+
+// What travels through the log: one client's write, or a session's beginning or end.
+struct Command {
+    OpCode op{};                    // a write, create_session, close_session or delete_container
+    SessionId session{};            // on whose behalf; the session's id for create/close_session
+    std::int64_t time_ms = 0;       // milliseconds since 1970, by the proposer's clock
+    std::int32_t timeout_ms = 0;    // create_session only
+    Password password{};            // create_session only
+    std::vector<Id> ids;            // who the connection is, for ACLs; besides world:anyone
+    std::string_view body;          // the request's body, as the client sent it
+};
+
+// Appends; a log entry is any number of commands behind each other.
+void encode(Encoder& out, const Command& command);
+Command decode_command(Decoder& in);
+
+// A change that watches hear of, in the order in which ZooKeeper tells it:
+// each event is offered to the data watches and the child watches of its path as the flags say.
+struct Event {
+    EventType type{};
+    std::string path;
+    bool to_data_watches = false;
+    bool to_child_watches = false;
+};
+
+struct Outcome {
+    Zxid zxid{};
+    Errc error{};
+    std::string body;  // of the reply, when error is ok; a multi's also when it failed
+    std::vector<Event> events;
+    std::optional<SessionId> closed_session;
+};
+
+enum class WatchTableKind { data, child };
+
+struct WatchToSet {
+    std::string path;
+    WatchTableKind table{};
+};
+
+struct ReadOutcome {
+    Errc error{};
+    std::string body;
+    std::optional<WatchToSet> watch;  // to be set together with this read, even on no_node
+};
+
+// What set_watches finds: what happened meanwhile, and what is to be watched from now on.
+struct CatchUp {
+    std::vector<WatcherEvent> events;
+    std::vector<WatchToSet> watches;
+    std::vector<std::string> persistent;
+    std::vector<std::string> persistent_recursive;
+};
+
+struct SessionView {
+    SessionId id{};
+    std::chrono::milliseconds timeout{};
+    Password password{};
+};
+
+class StateMachine {
+public:
+    StateMachine();
+    ~StateMachine();
+    StateMachine(StateMachine&&) noexcept;
+    StateMachine& operator=(StateMachine&&) noexcept;
+
+    Outcome apply(const Command& command);
+
+    // exists get_data get_acl get_children get_children2 multi_read get_ephemerals
+    // get_all_children_number. `ids` is who asks, besides world:anyone.
+    [[nodiscard]] ReadOutcome read(OpCode op,
+                                   std::string_view body,
+                                   SessionId session,
+                                   const std::vector<Id>& ids) const;
+    [[nodiscard]] CatchUp catch_up(const SetWatchesRequest& request) const;
+    // For the delivery of an event: may these ids READ the znode (or does it not exist)?
+    [[nodiscard]] bool may_read(std::string_view path, const std::vector<Id>& ids) const;
+
+    [[nodiscard]] Zxid last_zxid() const;
+    [[nodiscard]] std::optional<SessionView> find_session(SessionId id) const;
+    [[nodiscard]] std::vector<SessionView> sessions() const;  // in id order
+    // Container and TTL znodes that are due for removal at `now_ms`, at most `limit` of them.
+    [[nodiscard]] std::vector<std::string> due_for_removal(std::int64_t now_ms,
+                                                           std::size_t limit) const;
+
+    [[nodiscard]] std::size_t znode_count() const;
+    [[nodiscard]] std::size_t ephemeral_count() const;
+    [[nodiscard]] std::size_t data_bytes() const;  // approximate: paths and data
+    // (session, its ephemeral paths), for the four-letter word `dump`.
+    [[nodiscard]] std::vector<std::pair<SessionId, std::vector<std::string>>> ephemerals() const;
+
+    // Cuts a snapshot at the present state. The returned function appends the next slice (about
+    // `znodes` of them) and says whether there is more; apply() may go on between slices and
+    // does not change what the snapshot contains. One snapshot at a time; the function must not
+    // outlive this object. Dropping it ends the snapshot.
+    [[nodiscard]] std::function<bool(std::string& out, std::size_t znodes)> cut_snapshot();
+
+    // Builds the state that a whole snapshot holds, read chunk by chunk: `next` fills `chunk` and
+    // returns false at the end. Fails: Errc::marshalling_error, with nothing half-built returned.
+    static Result<StateMachine> restore(const std::function<bool(std::string& chunk)>& next);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace coord
