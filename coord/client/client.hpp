@@ -41,7 +41,7 @@ struct ClientOptions {
     std::chrono::milliseconds session_timeout{10000};
     std::optional<SessionIdentity> resume;  // re-attach to this session if it still lives
     std::size_t frame_bytes_max = std::size_t{16} << 20U;  // of a reply
-    std::size_t outstanding_max = 10000;  // then operations wait for their turn
+    std::size_t outstanding_max = 10000;                   // then operations wait for their turn
 };
 
 enum class SessionState {

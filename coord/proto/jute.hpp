@@ -44,12 +44,12 @@ public:
     bool boolean();
     std::int32_t int32();
     std::int64_t int64();
-    std::string_view ustring();                 // null is a failure
+    std::string_view ustring();  // null is a failure
     std::optional<std::string_view> nullable_ustring();
-    std::optional<std::string_view> buffer();   // nullopt is null
-    std::vector<std::string_view> strings();    // null is empty
+    std::optional<std::string_view> buffer();  // nullopt is null
+    std::vector<std::string_view> strings();   // null is empty
     Stat stat();
-    std::optional<std::vector<Acl>> acl();      // nullopt is null; a null id reads as ""
+    std::optional<std::vector<Acl>> acl();  // nullopt is null; a null id reads as ""
 
     [[nodiscard]] std::string_view rest() const { return rest_; }
     [[nodiscard]] bool failed() const { return failed_; }

@@ -27,7 +27,7 @@ struct ServerOptions {
     std::vector<std::string> listen{"127.0.0.1:2181"};  // "host:port"; port 0 takes a free one
     std::filesystem::path data_dir;
     std::chrono::milliseconds tick{2000};
-    std::chrono::milliseconds session_timeout_min{4000};  // ZooKeeper's: 2 ticks
+    std::chrono::milliseconds session_timeout_min{4000};   // ZooKeeper's: 2 ticks
     std::chrono::milliseconds session_timeout_max{40000};  // 20 ticks
     std::chrono::milliseconds handshake_timeout{10000};
     std::size_t frame_bytes_max = 1048575;  // jute.maxbuffer

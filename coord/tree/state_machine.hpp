@@ -24,13 +24,13 @@ namespace coord {
 
 // What travels through the log: one client's write, or a session's beginning or end.
 struct Command {
-    OpCode op{};                    // a write, create_session, close_session or delete_container
-    SessionId session{};            // on whose behalf; the session's id for create/close_session
-    std::int64_t time_ms = 0;       // milliseconds since 1970, by the proposer's clock
-    std::int32_t timeout_ms = 0;    // create_session only
-    Password password{};            // create_session only
-    std::vector<Id> ids;            // who the connection is, for ACLs; besides world:anyone
-    std::string_view body;          // the request's body, as the client sent it
+    OpCode op{};                  // a write, create_session, close_session or delete_container
+    SessionId session{};          // on whose behalf; the session's id for create/close_session
+    std::int64_t time_ms = 0;     // milliseconds since 1970, by the proposer's clock
+    std::int32_t timeout_ms = 0;  // create_session only
+    Password password{};          // create_session only
+    std::vector<Id> ids;          // who the connection is, for ACLs; besides world:anyone
+    std::string_view body;        // the request's body, as the client sent it
 };
 
 // Appends; a log entry is any number of commands behind each other.
@@ -92,10 +92,8 @@ public:
 
     // exists get_data get_acl get_children get_children2 multi_read get_ephemerals
     // get_all_children_number. `ids` is who asks, besides world:anyone.
-    [[nodiscard]] ReadOutcome read(OpCode op,
-                                   std::string_view body,
-                                   SessionId session,
-                                   const std::vector<Id>& ids) const;
+    [[nodiscard]] ReadOutcome
+    read(OpCode op, std::string_view body, SessionId session, const std::vector<Id>& ids) const;
     [[nodiscard]] CatchUp catch_up(const SetWatchesRequest& request) const;
     // For the delivery of an event: may these ids READ the znode (or does it not exist)?
     [[nodiscard]] bool may_read(std::string_view path, const std::vector<Id>& ids) const;

@@ -1,0 +1,94 @@
+#pragma once
+// What is registered right now, everywhere: an immutable view per service and per node.
+//
+// Fed by:  two TreeCaches (services, nodes), whose watches report each znode that changed.
+// Read by: dns, http, Journal, through Publications.
+// Thread:  agent. A view is immutable once published and may be handed to any thread.
+// Holds:   the catalog changes only because a watch fired; the index only grows; a service is
+//          published exactly when its view differs from the one before.
+
+#include "agent/service.hpp"
+#include "coord/base/metrics.hpp"
+#include "coord/client/client.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace agent {
+
+// Consul's X-Consul-Index: the newest zxid that touched the result. Never 0 on the wire.
+enum class CatalogIndex : std::uint64_t {};
+
+struct NodeView {
+    NodeRecord record;
+    CatalogIndex create_index{};
+    CatalogIndex modify_index{};
+};
+
+struct InstanceView {
+    InstanceRecord record;
+    std::shared_ptr<const NodeView> node;  // null while the node's own znode is not known
+    Health health = Health::critical;      // aggregate of instance and node
+    bool maintenance = false;              // of the instance or of its node
+    CatalogIndex create_index{};
+    CatalogIndex modify_index{};
+
+    // The instance's own address, or its node's.
+    [[nodiscard]] const std::string& address() const;
+};
+
+// Instances in order of node name, then service id: every list of the HTTP API keeps that order.
+// A service without instances is still known (its name answers NODATA) until its znode goes.
+struct ServiceView {
+    std::string name;
+    CatalogIndex index{};  // newest zxid that changed anything in here, removals included
+    std::vector<InstanceView> instances;
+};
+
+// One consistent step of the catalog. Names that vanished are listed, not published.
+struct Publication {
+    CatalogIndex index{};
+    bool synced = false;     // the first full read is done; before that nothing is known for sure
+    bool connected = false;  // to the ensemble, at this moment; stale answers go on without
+    std::vector<std::shared_ptr<const ServiceView>> services;
+    std::vector<std::string> removed_services;
+    std::vector<std::shared_ptr<const NodeView>> nodes;
+    std::vector<std::string> removed_nodes;
+};
+
+using CatalogSubscriber = std::function<void(const std::shared_ptr<const Publication>&)>;
+
+class Catalog {
+public:
+    explicit Catalog(coord::Client& client);
+    ~Catalog();
+    Catalog(const Catalog&) = delete;
+    Catalog& operator=(const Catalog&) = delete;
+
+    // Before start(). Called with every publication, in index order, on the agent thread.
+    // Subscribers do not write to coord.
+    void subscribe(CatalogSubscriber subscriber);
+    void start();
+    void stop();
+    // main tells what the client's on_state said; a change is published.
+    void set_connected(bool connected);
+
+    [[nodiscard]] bool synced() const;
+    [[nodiscard]] CatalogIndex index() const;
+    [[nodiscard]] std::shared_ptr<const ServiceView> find_service(std::string_view name) const;
+    [[nodiscard]] std::shared_ptr<const NodeView> find_node(std::string_view name) const;
+    // Completes once the catalog has published everything up to `zxid`.
+    coord::Task<coord::Result<void>> reached(coord::Zxid zxid, std::chrono::milliseconds patience);
+    // Of any thread.
+    [[nodiscard]] std::vector<coord::Metric> metrics() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace agent

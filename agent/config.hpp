@@ -1,0 +1,102 @@
+#pragma once
+// The configuration: roster.toml and services.d/*.toml, read strictly.
+//
+// Fed by:  files, through load(); text, through parse().
+// Read by: main, which hands each room its part.
+// Thread:  any; a Config is a value.
+// Fails:   a list of ConfigErrors, each with file, line and what would have been right. Unknown and
+//          mistyped keys are errors that name the nearest known key.
+
+#include "agent/service.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace agent {
+
+struct DnsConfig {
+    bool enabled = true;
+    std::vector<std::string> listen{"127.0.0.1:8600"};
+    std::size_t workers = 1;               // UDP workers per address
+    std::chrono::seconds ttl{1};           // of service and node answers
+    std::chrono::seconds negative_ttl{1};  // SOA MINIMUM
+    std::size_t udp_bytes_max = 1232;      // EDNS, on addresses that are not loopback
+    std::size_t udp_bytes_max_loopback = 8192;
+    bool only_passing = false;         // as Consul: warning instances are answered too
+    std::vector<std::string> reverse;  // prefixes that are ours: "10.0.0.0/8"; loopback always
+};
+
+struct HttpConfig {
+    std::vector<std::string> listen{"127.0.0.1:8500"};  // also "unix:/run/roster/http.sock"
+    std::size_t threads = 1;
+    std::size_t connections_max = 20'000;
+    std::size_t body_bytes_max = std::size_t{1} << 20U;  // kv values: 512 KiB
+    std::map<std::string, std::string> response_headers;
+};
+
+struct CoordConfig {
+    std::string connect;  // an existing ensemble; empty: the embedded core
+    std::vector<std::string> listen{"127.0.0.1:2181"};
+    std::chrono::milliseconds session_timeout{10'000};
+};
+
+struct ChecksConfig {
+    bool enable_script_checks = false;       // over HTTP as well
+    bool enable_local_script_checks = true;  // from files on disk
+};
+
+struct LogConfig {
+    std::string level = "info";
+    std::map<std::string, std::string> levels;  // per logger name
+};
+
+struct Config {
+    std::string node;     // default: the hostname
+    std::string node_id;  // uuid; default: made once and kept in the data directory
+    std::string
+        address;  // the node's; default: that of the first HTTP listener that is no loopback, else 127.0.0.1
+    std::map<std::string, std::string> meta;
+    std::filesystem::path data_dir = "/var/lib/roster";
+    std::string domain = "roster.internal";
+    std::string datacenter = "dc1";
+    std::string zone;                // of this agent
+    bool leave_on_terminate = true;  // SIGTERM closes the session; false: leave it for a restart
+    std::filesystem::path services_dir;  // default: services.d beside the configuration file
+    DnsConfig dns;
+    HttpConfig http;
+    CoordConfig coord;
+    ChecksConfig checks;
+    LogConfig log;
+    std::vector<ServiceDefinition> services;   // [[service]]
+    std::vector<CheckDefinition> node_checks;  // [[check]]
+};
+
+struct ConfigError {
+    std::string file;
+    std::size_t line = 0;  // 0: the file as a whole
+    std::string message;   // `unknown key "lisen": did you mean "listen"?`
+};
+
+std::string format(const ConfigError& error);  // "roster.toml:3: …"
+
+template <class T>
+using Configured = std::variant<T, std::vector<ConfigError>>;
+
+struct ServicesFile {
+    std::vector<ServiceDefinition> services;
+    std::vector<CheckDefinition> node_checks;
+};
+
+Configured<Config> parse_config(std::string_view text, const std::string& file);
+Configured<Config> load_config(const std::filesystem::path& file);
+Configured<ServicesFile> parse_services_file(std::string_view text, const std::string& file);
+Configured<ServicesFile> load_services_file(const std::filesystem::path& file);
+
+}  // namespace agent

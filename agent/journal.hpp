@@ -1,0 +1,54 @@
+#pragma once
+// Why the catalog changed: the last changes of each service, in words.
+//
+// Fed by:  Catalog's publications (the view before and after).
+// Read by: http (/v1/roster/journal), `roster explain`.
+// Thread:  agent.
+// Holds:   a bounded ring, oldest entries go first; the number dropped is counted.
+
+#include "agent/catalog.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace agent {
+
+struct JournalEntry {
+    std::int64_t time_ms = 0;  // milliseconds since 1970
+    CatalogIndex index{};
+    std::string service;
+    std::string instance;  // "<id>@<node>"; empty for the service as a whole
+    std::string what;  // "registered", "gone", "passing -> critical", "changed", "maintenance on"
+    std::string why;   // "check tcp:8080: connection refused", "session of node host1 ended", …
+};
+
+class Journal {
+public:
+    Journal(std::size_t entries_max, std::function<std::int64_t()> clock_ms);
+
+    void record(const Publication& publication);
+    // Newest last; `service` empty: of all.
+    [[nodiscard]] std::vector<JournalEntry> entries(std::string_view service,
+                                                    std::size_t limit) const;
+    [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+
+private:
+    void compare(const ServiceView* before, const ServiceView& after, CatalogIndex index);
+    void add(JournalEntry entry);
+
+    std::size_t entries_max_;
+    std::function<std::int64_t()> clock_ms_;
+    std::deque<JournalEntry> entries_;
+    std::map<std::string, std::shared_ptr<const ServiceView>, std::less<>> services_;
+    std::map<std::string, std::shared_ptr<const NodeView>, std::less<>> nodes_;
+    std::uint64_t dropped_ = 0;
+};
+
+}  // namespace agent

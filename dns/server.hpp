@@ -1,0 +1,53 @@
+#pragma once
+// The DNS face: UDP workers, the TCP listener, and the table they answer from.
+//
+// Fed by:  Catalog's publications, compiled on the agent thread.
+// Read by: DNS clients.
+// Thread:  publish() on the agent thread; each UDP worker is a thread of its own; TCP runs on `io`.
+// Holds:   no answer waits for anything: workers read an RCU table. Before the first synced
+//          publication every answer in our zones is SERVFAIL.
+// Fails:   construction throws std::runtime_error with one line (port in use).
+
+#include "agent/catalog.hpp"
+#include "agent/config.hpp"
+#include "coord/base/metrics.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace dns {
+
+struct ServerOptions {
+    agent::DnsConfig config;
+    std::string domain;      // "roster.internal"
+    std::string datacenter;  // "dc1"
+    std::string node;        // this agent's node name, for NS and SOA
+    std::string address;     // this node's address, for the NS name when the node is not yet known
+};
+
+class Server {
+public:
+    Server(boost::asio::io_context& io, ServerOptions options);  // binds
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    void start();
+    void stop();  // joins the workers
+    void publish(const std::shared_ptr<const agent::Publication>& publication);
+
+    // The ports really bound, in the order of DnsConfig::listen.
+    [[nodiscard]] std::vector<std::uint16_t> ports() const;
+    // Of any thread.
+    [[nodiscard]] std::vector<coord::Metric> metrics() const;
+
+private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace dns

@@ -1,0 +1,80 @@
+#pragma once
+// The HTTP face: Consul's v1 API over Beast, on threads of its own.
+//
+// Fed by:  HTTP clients; Catalog's and KvStore's publications, posted from the agent thread.
+// Read by: HTTP clients.
+// Thread:  runs its own io_context; publish() may be called from the agent thread. Writes are
+//          co_spawned onto the agent thread, where Registrar and KvStore live.
+// Holds:   no lookup waits for coord: reads come from the indexes here. A blocking query is woken
+//          only when its own filtered result changed.
+// Fails:   construction throws std::runtime_error with one line (port in use).
+
+#include "agent/catalog.hpp"
+#include "agent/config.hpp"
+#include "agent/journal.hpp"
+#include "agent/kv.hpp"
+#include "agent/registrar.hpp"
+#include "coord/base/metrics.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace http {
+
+// What stands behind the API. All references are used on the agent thread only.
+struct Backend {
+    boost::asio::io_context& agent_io;
+    agent::Registrar& registrar;
+    agent::Catalog& catalog;
+    agent::KvStore& kv;
+    agent::Journal& journal;
+};
+
+struct CoordStatus {
+    bool known_leader = false;
+    std::string leader;  // "127.0.0.1:2181"
+    std::vector<std::string> peers;
+};
+
+struct ServerOptions {
+    agent::HttpConfig config;
+    std::string node;
+    std::string node_id;
+    std::string address;
+    std::string datacenter;
+    std::string domain;
+    std::string version;
+    bool script_checks_over_http = false;
+    std::vector<coord::MetricSource> metrics;   // any thread
+    std::function<CoordStatus()> coord_status;  // any thread
+    std::function<void()> leave;                // PUT /v1/agent/leave; any thread
+    std::function<void()> reload;               // PUT /v1/agent/reload; any thread
+};
+
+class Server {
+public:
+    Server(ServerOptions options, Backend backend);  // binds
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    void start();  // starts the threads
+    void stop();   // answers nothing more, joins the threads
+    void publish(const std::shared_ptr<const agent::Publication>& publication);
+    void publish(const std::shared_ptr<const agent::KvPublication>& publication);
+
+    // The TCP ports really bound, in the order of HttpConfig::listen (0 for a unix socket).
+    [[nodiscard]] std::vector<std::uint16_t> ports() const;
+    [[nodiscard]] std::vector<coord::Metric> metrics() const;
+
+private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace http
