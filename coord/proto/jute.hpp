@@ -11,6 +11,7 @@
 #include "coord/base/result.hpp"
 #include "coord/proto/records.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,6 +52,12 @@ public:
     Stat stat();
     std::optional<std::vector<Acl>> acl();  // nullopt is null; a null id reads as ""
 
+    // A vector's count, believed only if so many elements fit into what is left; nullopt is null.
+    std::optional<std::size_t> count(std::size_t element_bytes_min);
+
+    // For what reads well but makes no sense.
+    void fail();
+
     [[nodiscard]] std::string_view rest() const { return rest_; }
     [[nodiscard]] bool failed() const { return failed_; }
     // Trailing bytes are fine: ZooKeeper's own decoders ignore them.
@@ -58,7 +65,6 @@ public:
 
 private:
     std::string_view take(std::size_t size);
-    void fail();
 
     std::string_view rest_;
     bool failed_ = false;
