@@ -23,7 +23,8 @@ target_precompile_headers(house PRIVATE ${PROJECT_SOURCE_DIR}/cmake/house_pch.hp
 # room(NAME FOLDER USES rooms and libraries...): every source in FOLDER itself, not below it.
 function(room name folder)
   cmake_parse_arguments(arg "" "" "USES" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*.c)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+  file(GLOB bridges CONFIGURE_DEPENDS ${folder}/*.c)
   list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/agent/main.cpp)
   if(NOT sources)
     add_library(${name} INTERFACE)
@@ -33,6 +34,11 @@ function(room name folder)
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC house ${arg_USES})
   target_precompile_headers(${name} REUSE_FROM house)
+  if(bridges)  # C has no share in the precompiled header.
+    add_library(${name}_bridge OBJECT ${bridges})
+    target_link_libraries(${name}_bridge PRIVATE house_flags ${arg_USES})
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:${name}_bridge>)
+  endif()
 endfunction()
 
 # room_test(NAME FOLDER USES rooms...): every *_test.cpp in FOLDER itself.
