@@ -1,1 +1,450 @@
-int main() { return 0; }
+// Builds the house in order, lets it run, and takes it down in reverse. No logic lives here.
+
+#include "agent/catalog.hpp"
+#include "agent/checks/check_runner.hpp"
+#include "agent/cli/command_line.hpp"
+#include "agent/config.hpp"
+#include "agent/data_dir.hpp"
+#include "agent/journal.hpp"
+#include "agent/kv.hpp"
+#include "agent/process.hpp"
+#include "agent/registrar.hpp"
+#include "agent/services_dir.hpp"
+#include "coord/base/log.hpp"
+#include "coord/client/client.hpp"
+#include "coord/server/server.hpp"
+#include "dns/server.hpp"
+#include "http/server.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <future>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <thread>
+#include <unistd.h>
+#include <variant>
+
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+spdlog::logger& log() { return coord::logger("agent"); }
+
+// The one place that asks what time it is; everyone else is told.
+std::int64_t wall_clock_ms() {
+    ::timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+// The embedded core on a thread of its own. Construction returns once its sockets are bound, and
+// throws what the core threw.
+class Core {
+public:
+    explicit Core(coord::ServerOptions options)
+        : thread_([this, options = std::move(options)] { run(options); }) {
+        try {
+            ports_ = bound_.get_future().get();
+        } catch (...) {
+            thread_.join();
+            throw;
+        }
+    }
+    ~Core() {
+        asio::post(io_, [this] { server_->stop(), io_.stop(); });
+        thread_.join();
+    }
+    Core(const Core&) = delete;
+    Core& operator=(const Core&) = delete;
+
+    [[nodiscard]] std::uint16_t port() const { return ports_.front(); }
+    [[nodiscard]] const coord::Server& server() const { return *server_; }
+    asio::io_context& io() { return io_; }
+
+private:
+    void run(const coord::ServerOptions& options) {
+        try {
+            server_.emplace(io_, options);
+            server_->start();
+            bound_.set_value(server_->ports());
+        } catch (...) {
+            server_.reset();
+            bound_.set_exception(std::current_exception());
+            return;
+        }
+        const auto work = asio::make_work_guard(io_);
+        io_.run();
+        server_.reset();
+    }
+
+    asio::io_context io_{1};
+    std::optional<coord::Server> server_;
+    std::promise<std::vector<std::uint16_t>> bound_;
+    std::vector<std::uint16_t> ports_;
+    std::thread thread_;
+};
+
+coord::ServerOptions core_options(const agent::Config& config) {
+    coord::ServerOptions options;
+    options.listen = config.coord.listen;
+    options.data_dir = config.data_dir / "coord";
+    options.tick = 500ms;  // Expiry at most half a second late.
+    options.session_timeout_min = 1s;
+    return options;
+}
+
+// The embedded core as the agent's own client reaches it: always over loopback or its own address.
+std::string own_core(const agent::Config& config, const Core& core) {
+    const auto& listen = config.coord.listen.front();
+    auto host = listen.substr(0, listen.rfind(':'));
+    if (host.empty() || host == "0.0.0.0" || host == "*") host = "127.0.0.1";
+    if (host == "[::]") host = "[::1]";
+    return host + ":" + std::to_string(core.port());
+}
+
+agent::NodeRecord own_node(const agent::Config& config, const std::string& id) {
+    agent::NodeRecord node;
+    node.name = config.node;
+    node.id = id;
+    node.address = config.address;
+    node.datacenter = config.datacenter;
+    node.meta = config.meta;
+    node.version = ROSTER_VERSION;
+    return node;
+}
+
+// Everything of one agent, in the order in which it is built. Lives on the agent thread: main's.
+class Agent {
+public:
+    Agent(agent::AgentArguments arguments, agent::Config config)
+        : arguments_(std::move(arguments)),
+          config_(std::move(config)),
+          data_(config_.data_dir),
+          node_(own_node(config_, config_.node_id.empty() ? data_.node_id() : config_.node_id)) {
+        if (config_.coord.connect.empty()) core_.emplace(core_options(config_));
+        ensemble_ = core_ ? "embedded" : config_.coord.connect;
+        client_.emplace(io_,
+                        coord::ClientOptions{.connect = core_ ? own_core(config_, *core_)
+                                                              : config_.coord.connect,
+                                             .session_timeout = config_.coord.session_timeout,
+                                             .resume = data_.load_session(ensemble_)});
+        registrar_.emplace(io_, *client_, registrar_options());
+        catalog_.emplace(*client_);
+        kv_.emplace(*client_);
+        runner_.emplace(io_, agent::CheckRunnerOptions{}, check_reports());
+        services_dir_.emplace(io_, config_.services_dir, [this](const auto& files) {
+            files_ = files;
+            apply_definitions();
+        });
+        if (config_.dns.enabled) dns_.emplace(io_, dns_options());
+        http_.emplace(http_options(), http::Backend{io_, *registrar_, *catalog_, *kv_, journal_});
+        connect_rooms();
+    }
+
+    // Serves until a signal, or until it is told to leave. The exit code.
+    int run() {
+        await_signals();
+        http_->start();
+        if (dns_) dns_->start();
+        registrar_->start();
+        catalog_->start();
+        kv_->start();
+        services_dir_->start();
+        client_->start();
+        arm_watchdog();
+        io_.run();
+        return 0;
+    }
+
+private:
+    [[nodiscard]] agent::RegistrarOptions registrar_options() const {
+        agent::RegistrarOptions options;
+        options.node = node_;
+        options.data_dir = config_.data_dir;
+        options.clock_ms = wall_clock_ms;
+        return options;
+    }
+
+    agent::CheckReports check_reports() {
+        return {.status = [this](const auto& id,
+                                 auto status) { registrar_->set_check_status(id, status); },
+                .deregister =
+                    [this](const auto& id) {
+                        coord::spawn(io_, "deregister", [this, id]() -> coord::Task<void> {
+                            co_await registrar_->deregister_service(id);
+                        });
+                    }};
+    }
+
+    [[nodiscard]] dns::ServerOptions dns_options() const {
+        return {.config = config_.dns,
+                .domain = config_.domain,
+                .datacenter = config_.datacenter,
+                .node = config_.node,
+                .address = config_.address};
+    }
+
+    http::ServerOptions http_options() {
+        http::ServerOptions options;
+        options.config = config_.http;
+        options.node = node_.name;
+        options.node_id = node_.id;
+        options.address = node_.address;
+        options.datacenter = node_.datacenter;
+        options.domain = config_.domain;
+        options.version = ROSTER_VERSION;
+        options.script_checks_over_http = config_.checks.enable_script_checks;
+        options.metrics = {agent::process_metrics,
+                           [this] { return client_->metrics(); },
+                           [this] { return registrar_->metrics(); },
+                           [this] { return catalog_->metrics(); },
+                           [this] { return runner_->metrics(); }};
+        if (core_) options.metrics.emplace_back([this] { return core_->server().metrics(); });
+        if (dns_) options.metrics.emplace_back([this] { return dns_->metrics(); });
+        options.coord_status = [this] { return coord_status(); };
+        options.leave = [this] { asio::post(io_, [this] { stop("told to leave"); }); };
+        options.reload = [this] { asio::post(io_, [this] { reload(); }); };
+        return options;
+    }
+
+    [[nodiscard]] http::CoordStatus coord_status() const {
+        if (!core_) return {connected_, connected_ ? config_.coord.connect : "", {}};
+        const auto status = core_->server().status();
+        return {status.serving, status.leader, status.peers};
+    }
+
+    void connect_rooms() {
+        client_->on_state([this](coord::SessionState state) {
+            connected_ = state == coord::SessionState::connected;
+            if (connected_) data_.save_session(ensemble_, client_->session());
+            registrar_->on_session_state(state);
+            catalog_->set_connected(connected_);
+            tell_systemd();
+        });
+        catalog_->subscribe([this](const auto& publication) {
+            if (dns_) dns_->publish(publication);
+            http_->publish(publication);
+            journal_.record(*publication);
+            if (publication->synced && !ready_) became_ready();
+        });
+        kv_->subscribe([this](const auto& publication) { http_->publish(publication); });
+        registrar_->on_checks_changed([this](const auto& checks) { runner_->set_checks(checks); });
+        registrar_->on_ttl_reported([this](const auto& id) { runner_->ttl_reported(id); });
+    }
+
+    // What the files declare, all of it: the registrar finds the difference.
+    void apply_definitions() {
+        auto services = config_.services;
+        services.insert(services.end(), files_.services.begin(), files_.services.end());
+        auto checks = config_.node_checks;
+        checks.insert(checks.end(), files_.node_checks.begin(), files_.node_checks.end());
+        coord::spawn(io_, "apply config", [this, services, checks]() -> coord::Task<void> {
+            const auto verdict = co_await registrar_->apply_config(services, checks);
+            if (verdict) log().warn("configured services not applied why=\"{}\"", verdict->message);
+        });
+    }
+
+    void reload() {
+        ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", monotonic_us());
+        const auto configured = agent::configure(arguments_);
+        if (const auto* errors = std::get_if<std::vector<agent::ConfigError>>(&configured)) {
+            for (const auto& error : *errors) log().error("{}", agent::format(error));
+            log().error("configuration not reloaded: the old one stays");
+        } else {
+            const auto& next = std::get<agent::Config>(configured);
+            config_.services = next.services;
+            config_.node_checks = next.node_checks;
+            coord::set_log_levels(next.log.level, next.log.levels);
+            services_dir_->reload();
+            apply_definitions();
+            log().info("configuration reloaded services={}", next.services.size());
+        }
+        ::sd_notify(0, "READY=1");
+    }
+
+    static long long monotonic_us() {
+        const auto now = std::chrono::steady_clock::now().time_since_epoch();
+        return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+    }
+
+    void became_ready() {
+        ready_ = true;
+        log().info("ready node={} http={} dns={} coord={}",
+                   node_.name,
+                   with_ports(config_.http.listen, http_->ports()),
+                   dns_ ? with_ports(config_.dns.listen, dns_->ports()) : "off",
+                   core_ ? own_core(config_, *core_) : config_.coord.connect);
+        ::sd_notify(0, "READY=1");
+        tell_systemd();
+    }
+
+    // The addresses as configured, with the ports really bound.
+    static std::string with_ports(const std::vector<std::string>& listen,
+                                  const std::vector<std::uint16_t>& ports) {
+        std::string text;
+        for (std::size_t i = 0; i < listen.size(); ++i) {
+            if (i > 0) text += ',';
+            const bool is_socket = listen[i].starts_with("unix:");
+            text += is_socket ? listen[i]
+                              : listen[i].substr(0, listen[i].rfind(':') + 1) +
+                                    std::to_string(ports.at(i));
+        }
+        return text;
+    }
+
+    void tell_systemd() const {
+        ::sd_notifyf(0,
+                     "STATUS=node %s: %s",
+                     node_.name.c_str(),
+                     !ready_      ? "waiting for the coordination core"
+                     : connected_ ? "serving"
+                                  : "serving the last known state, no connection to the core");
+    }
+
+    // The watchdog is fed only while both the agent's and the core's thread turn.
+    void arm_watchdog() {
+        std::uint64_t period_us = 0;
+        if (::sd_watchdog_enabled(0, &period_us) <= 0) return;
+        watchdog_.expires_after(std::chrono::microseconds(period_us / 3));
+        watchdog_.async_wait([this](const auto& error) {
+            if (error) return;
+            const auto feed = [this] {
+                ::sd_notify(0, "WATCHDOG=1");
+                arm_watchdog();
+            };
+            if (!core_) return feed();
+            asio::post(core_->io(), [this, feed] { asio::post(io_, feed); });
+        });
+    }
+
+    void await_signals() {
+        signals_.async_wait([this](const auto& error, int signal) {
+            if (error) return;
+            await_signals();
+            if (signal == SIGHUP) return reload();
+            stop(signal == SIGINT ? "interrupted" : "terminated");
+        });
+    }
+
+    // Asked twice, it does not wait any longer.
+    void stop(const char* why) {
+        if (stopping_) std::_Exit(128 + SIGTERM);
+        stopping_ = true;
+        log().info("stopping why=\"{}\" leave={}", why, config_.leave_on_terminate);
+        ::sd_notify(0, "STOPPING=1\nSTATUS=leaving");
+        coord::spawn(io_, "stop", [this]() -> coord::Task<void> { co_await take_down(); });
+    }
+
+    coord::Task<void> take_down() {
+        services_dir_->stop();
+        runner_->stop();
+        registrar_->stop();
+        if (config_.leave_on_terminate) {
+            co_await client_->close(3s);
+            data_.forget_session();
+        } else {
+            client_->abandon();
+        }
+        catalog_->stop();
+        kv_->stop();
+        http_->stop();
+        if (dns_) dns_->stop();
+        watchdog_.cancel();
+        signals_.cancel();
+        io_.stop();
+    }
+
+    agent::AgentArguments arguments_;
+    agent::Config config_;
+    agent::DataDir data_;
+    agent::NodeRecord node_;
+    asio::io_context io_{1};
+    std::optional<Core> core_;
+    std::string ensemble_;  // Whose session it is that the data directory remembers.
+    std::optional<coord::Client> client_;
+    std::optional<agent::Registrar> registrar_;
+    std::optional<agent::Catalog> catalog_;
+    std::optional<agent::KvStore> kv_;
+    agent::Journal journal_{10'000, wall_clock_ms};
+    std::optional<agent::CheckRunner> runner_;
+    agent::ServicesFile files_;
+    std::optional<agent::ServicesDir> services_dir_;
+    std::optional<dns::Server> dns_;
+    std::optional<http::Server> http_;
+    asio::signal_set signals_{io_, SIGINT, SIGTERM, SIGHUP};
+    asio::steady_timer watchdog_{io_};
+    std::atomic<bool> connected_ = false;  // Read by the HTTP thread, through coord_status().
+    bool ready_ = false;
+    bool stopping_ = false;
+};
+
+// `--dev`: a data directory that goes when the agent goes.
+class EphemeralDirectory {
+public:
+    EphemeralDirectory() {
+        std::string name = std::filesystem::temp_directory_path() / "roster-XXXXXX";
+        if (::mkdtemp(name.data()) == nullptr) {
+            throw std::runtime_error("cannot make a temporary directory like " + name);
+        }
+        path_ = name;
+    }
+    ~EphemeralDirectory() {
+        std::error_code ignored;  // It lies in the temporary directory: nobody is harmed.
+        std::filesystem::remove_all(path_, ignored);
+    }
+    EphemeralDirectory(const EphemeralDirectory&) = delete;
+    EphemeralDirectory& operator=(const EphemeralDirectory&) = delete;
+
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+// As many descriptors as the machine lets us have: every connection is one.
+void raise_descriptor_limit() {
+    ::rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int run_agent(const agent::AgentArguments& arguments) {
+    auto configured = agent::configure(arguments);
+    if (const auto* errors = std::get_if<std::vector<agent::ConfigError>>(&configured)) {
+        for (const auto& error : *errors)
+            std::fprintf(stderr, "%s\n", agent::format(error).c_str());
+        return 1;
+    }
+    auto& config = std::get<agent::Config>(configured);
+    std::optional<EphemeralDirectory> ephemeral;
+    if (config.data_dir.empty()) config.data_dir = ephemeral.emplace().path();
+    coord::set_log_levels(config.log.level, config.log.levels);
+    raise_descriptor_limit();
+    std::signal(SIGPIPE, SIG_IGN);
+    return Agent(arguments, std::move(config)).run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        const auto command = agent::run_command_line(argc, argv);
+        if (const auto* code = std::get_if<int>(&command)) return *code;
+        return run_agent(std::get<agent::AgentArguments>(command));
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "roster: %s\n", error.what());
+        return 1;
+    }
+}

@@ -9,7 +9,8 @@ target_compile_options(house_flags INTERFACE
   $<$<BOOL:${ROSTER_WERROR}>:-Werror>)
 target_compile_definitions(house_flags INTERFACE
   _GLIBCXX_ASSERTIONS BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
-  BOOST_BEAST_SEPARATE_COMPILATION SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL)
+  BOOST_BEAST_SEPARATE_COMPILATION SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL
+  ROSTER_VERSION="${PROJECT_VERSION}")
 target_include_directories(house_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_include_directories(house_flags SYSTEM INTERFACE ${CLI11_INCLUDE})
 target_link_libraries(house_flags INTERFACE Boost::headers spdlog::spdlog tomlplusplus::tomlplusplus
