@@ -4,7 +4,8 @@
 // Fed by:  http (registration bodies), config (TOML), znodes.
 // Read by: Registrar, Catalog, CheckRunner, dns, http.
 // Thread:  any; these are values.
-// Fails:   std::errc::invalid_argument-free: parse functions return a sentence, see Parsed.
+// Holds:   every string here may be any bytes; what is encoded is always valid JSON.
+// Fails:   nothing throws. What cannot be read yields a sentence, see Parsed.
 // Source:  Consul's HTTP API for names and defaults; Curator's x-discovery ServiceInstance for the
 //          znode's JSON (name id address port registrationTimeUTC serviceType enabled payload).
 
@@ -27,6 +28,7 @@ std::optional<Health> parse_health(std::string_view text);
 enum class CheckKind { ttl, http, tcp, script };
 
 std::string_view format(CheckKind kind);  // "ttl", "http", … as Consul's check Type
+std::optional<CheckKind> parse_check_kind(std::string_view text);
 
 // What is checked, and how often. Durations are Consul's; zero means "not given".
 struct CheckDefinition {
@@ -124,7 +126,8 @@ struct InstanceRecord {
     std::int64_t registered_ms = 0;  // Curator's registrationTimeUTC
     std::vector<Check> checks;       // of this instance
     std::optional<Maintenance> maintenance;
-    bool external = false;  // registered through the catalog, not by an agent: no session holds it
+    // No agent holds it: registered through the catalog, or by another program (bare Curator).
+    bool external = false;
 
     bool operator==(const InstanceRecord&) const = default;
 };
@@ -148,7 +151,10 @@ struct NodeRecord {
 // The health an instance has from its own checks, its maintenance and its node's.
 Health aggregate(const InstanceRecord& instance, const NodeRecord* node);
 
-std::string encode(const InstanceRecord& record);
+// A check's request header and body may hold credentials: they stay on the agent that runs it,
+// and are written only for external records, whose checks another program reads and runs. Outputs
+// are cut so that a record always fits a znode. With the node, `enabled` minds its health too.
+std::string encode(const InstanceRecord& record, const NodeRecord* node = nullptr);
 std::string encode(const NodeRecord& record);
 
 template <class T>
@@ -157,15 +163,19 @@ struct Parsed {
     std::string error;  // a sentence, when there is no value
 };
 
-// Reads our own records and bare Curator ones (another program's ServiceInstance).
+// Reads our own records and bare Curator ones (another program's ServiceInstance). Those have no
+// node: their address stands for it. `enabled` false is a critical check of its own.
 Parsed<InstanceRecord> decode_instance(std::string_view json);
 Parsed<NodeRecord> decode_node(std::string_view json);
 
-// Any string as one component of a znode path, and back: '/', '%', control characters, "." and
-// ".." are percent-encoded.
+// Any bytes as one component of a znode path, and back: '/', '%', what is not printable ASCII, "."
+// and ".." are percent-encoded. (Java servers decode paths as UTF-8 and refuse some of it.)
 std::string escape_component(std::string_view text);
 std::string unescape_component(std::string_view component);
 
+// "<id>@<node>": the znode's name, and Curator's `id`.
+std::string instance_name(std::string_view id, std::string_view node);
+std::string service_path(std::string_view service);
 std::string instance_path(std::string_view service, std::string_view id, std::string_view node);
 std::string node_path(std::string_view node);
 
@@ -183,6 +193,12 @@ std::string format_duration(std::chrono::milliseconds duration);  // "1m30s", as
 // What is wrong with a definition, as a sentence fit for a 400 reply (Consul's words); empty: fine.
 std::string validate(const ServiceDefinition& service);
 std::string validate(const CheckDefinition& check);
+
+inline constexpr std::size_t name_bytes_max = 1024;              // of names and ids
+inline constexpr std::size_t checks_per_service_max = 64;        // and per node
+inline constexpr std::size_t record_bytes_max = 128U << 10U;     // encoded, without outputs
+inline constexpr std::size_t outputs_bytes_max = 128U << 10U;    // of a record's checks together
+inline constexpr std::size_t output_bytes_published_max = 4096;  // of one check
 
 // Fills in what was left out: service id, check ids and names, service_id of the checks.
 void complete(ServiceDefinition& service);
