@@ -7,7 +7,11 @@
 // Holds:   replies complete in the order of the requests; an event is delivered before any reply
 //          that could reflect it. A request in flight when the connection breaks fails with
 //          connection_loss and is never sent again by us.
-// Fails:   coord::Errc for what the ensemble answers; connection_loss, session_expired.
+// Fails:   coord::Errc for what the ensemble answers; bad_arguments before anything is sent;
+//          connection_loss when the fate of the operation is unknown, or when it waited for a
+//          connection longer than the session timeout; session_expired when it waited for a session
+//          that ended, or the client is closed. The constructor throws std::invalid_argument for a
+//          connection string that cannot be read.
 
 #include "coord/base/async.hpp"
 #include "coord/base/metrics.hpp"
@@ -31,6 +35,8 @@
 
 namespace coord {
 
+class ClientSession;
+
 struct SessionIdentity {
     SessionId id{};
     Password password{};
@@ -41,7 +47,9 @@ struct ClientOptions {
     std::chrono::milliseconds session_timeout{10000};
     std::optional<SessionIdentity> resume;  // re-attach to this session if it still lives
     std::size_t frame_bytes_max = std::size_t{16} << 20U;  // of a reply
-    std::size_t outstanding_max = 10000;                   // then operations wait for their turn
+    std::size_t request_bytes_max = 1048575;  // jute.maxbuffer: a server drops who sends more
+    std::size_t outstanding_max = 10000;      // then operations wait for their turn
+    std::size_t waiting_max = 100000;  // then they are refused: throttled_op, connection_loss
 };
 
 enum class SessionState {
@@ -88,6 +96,7 @@ using Op = std::variant<CreateOp, RemoveOp, SetDataOp, CheckOp>;
 struct MultiResult {
     std::vector<Errc> errors;
     std::vector<std::optional<Stat>> stats;  // of creates (as create2) and sets
+    std::vector<std::string> paths;          // of creates, with their sequence number; else empty
     [[nodiscard]] Errc first_error() const;  // ok when all went through
 };
 
@@ -98,7 +107,8 @@ public:
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    // Set before start(). A state is told in order; `connected` comes with session() valid.
+    // Both are heard from now on: set them before start() to miss nothing. States are told in
+    // order; `connected` comes with session() valid. A callback may close or destroy the client.
     void on_state(std::function<void(SessionState)> told);
     // Every watch event of this session, of whatever watch. Several may listen.
     void on_event(std::function<void(const WatcherEvent&)> told);
@@ -122,21 +132,26 @@ public:
     Task<Result<void>> add_watch(std::string path, WatchMode mode);
     // Many reads in one frame (multiRead, ZooKeeper >= 3.6), in the order asked.
     Task<Result<std::vector<Result<ZnodeData>>>> get_data_of(std::vector<std::string> paths);
-    // Creates what is missing of the path, each part as a persistent znode; fine if it exists.
+    // The names of the children of many, likewise.
+    Task<Result<std::vector<Result<std::vector<std::string>>>>>
+    get_children_of(std::vector<std::string> paths);
+    // Creates what is missing of the path (and of the chroot), each part as a persistent znode;
+    // fine if it exists.
     Task<Result<void>> ensure_path(std::string path);
 
     [[nodiscard]] SessionState state() const;
     // Valid from the first `connected` on; {0} before.
     [[nodiscard]] SessionIdentity session() const;
     [[nodiscard]] std::chrono::milliseconds session_timeout() const;  // as negotiated
-    // The newest zxid any reply of this session carried.
+    // The newest zxid any reply of this session carried. Right after an operation was awaited it is
+    // that of its reply; everything up to it was delivered to `on_event` before.
     [[nodiscard]] Zxid last_zxid() const;
+    [[nodiscard]] boost::asio::io_context& io() const;
     // Of any thread.
     [[nodiscard]] std::vector<Metric> metrics() const;
 
 private:
-    struct Session;
-    std::shared_ptr<Session> session_;
+    std::shared_ptr<ClientSession> session_;
 };
 
 }  // namespace coord
