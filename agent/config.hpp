@@ -21,6 +21,9 @@
 
 namespace agent {
 
+inline constexpr std::chrono::milliseconds session_timeout_min{1'000};
+inline constexpr std::chrono::milliseconds session_timeout_max{600'000};
+
 struct DnsConfig {
     bool enabled = true;
     std::vector<std::string> listen{"127.0.0.1:8600"};
@@ -94,9 +97,24 @@ struct ServicesFile {
     std::vector<CheckDefinition> node_checks;
 };
 
+// Whether script checks may stand in a file: ChecksConfig::enable_local_script_checks.
+enum class Scripts { allowed, refused };
+
 Configured<Config> parse_config(std::string_view text, const std::string& file);
 Configured<Config> load_config(const std::filesystem::path& file);
-Configured<ServicesFile> parse_services_file(std::string_view text, const std::string& file);
-Configured<ServicesFile> load_services_file(const std::filesystem::path& file);
+Configured<ServicesFile> parse_services_file(std::string_view text,
+                                             const std::string& file,
+                                             Scripts scripts = Scripts::allowed);
+Configured<ServicesFile> load_services_file(const std::filesystem::path& file,
+                                            Scripts scripts = Scripts::allowed);
+
+// Fills in what has a default of this machine: the node's name and its address. A listener on all
+// addresses says nothing about the node's own.
+void complete(Config& config);
+
+// Rules that flags of the command line share with keys of the file.
+bool is_node_name(std::string_view text);
+bool is_log_level(std::string_view text);
+bool is_connect_string(std::string_view text);  // empty: the embedded core
 
 }  // namespace agent

@@ -1,0 +1,379 @@
+#include "agent/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace {
+
+using agent::Config;
+using std::chrono::milliseconds;
+using Errors = std::vector<agent::ConfigError>;
+
+Config good(std::string_view text) {
+    const auto parsed = agent::parse_config(text, "roster.toml");
+    if (const auto* errors = std::get_if<Errors>(&parsed)) {
+        for (const auto& error : *errors) ADD_FAILURE() << agent::format(error);
+        return {};
+    }
+    return std::get<Config>(parsed);
+}
+
+// Every error as "line: message".
+std::vector<std::string> wrong(std::string_view text) {
+    const auto parsed = agent::parse_config(text, "roster.toml");
+    std::vector<std::string> found;
+    if (const auto* errors = std::get_if<Errors>(&parsed)) {
+        for (const auto& error : *errors) {
+            found.push_back(std::to_string(error.line) + ": " + error.message);
+        }
+    }
+    return found;
+}
+
+using Lines = std::vector<std::string>;
+
+TEST(Config, an_empty_file_gives_the_defaults) {
+    const auto config = good("");
+
+    EXPECT_EQ(config.domain, "roster.internal");
+    EXPECT_EQ(config.dns.listen, Lines{"127.0.0.1:8600"});
+    EXPECT_EQ(config.coord.session_timeout, milliseconds(10'000));
+    EXPECT_TRUE(config.services.empty());
+}
+
+TEST(Config, every_section_is_read) {
+    const auto config = good(R"(
+node = "host1"
+node_id = "0b3c6f5e-8a5c-4bd9-9d3c-1c5f0ad27f11"
+address = "10.0.0.1"
+meta = { rack = "r1" }
+data_dir = "/tmp/roster"
+domain = "consul"
+datacenter = "dc-2"
+zone = "a"
+leave_on_terminate = false
+services_dir = "/tmp/services.d"
+[dns]
+enabled = false
+listen = ["127.0.0.1:8600", "[::1]:8600"]
+workers = 2
+ttl = "5s"
+negative_ttl = "0s"
+udp_bytes_max = 1400
+udp_bytes_max_loopback = 4096
+only_passing = true
+reverse = ["10.0.0.0/8"]
+[http]
+listen = ["unix:/run/roster/http.sock"]
+threads = 3
+connections_max = 10
+body_bytes_max = 2048
+response_headers = { "X-Site" = "a" }
+[coord]
+connect = "zk1:2181,zk2/chroot"
+listen = ["127.0.0.1:0"]
+session_timeout = "4s"
+[checks]
+enable_script_checks = true
+enable_local_script_checks = false
+[log]
+level = "debug"
+levels = { "dns.update" = "trace" }
+)");
+
+    EXPECT_EQ(config.node, "host1");
+    EXPECT_EQ(config.node_id, "0b3c6f5e-8a5c-4bd9-9d3c-1c5f0ad27f11");
+    EXPECT_EQ(config.address, "10.0.0.1");
+    EXPECT_EQ(config.meta.at("rack"), "r1");
+    EXPECT_EQ(config.data_dir, "/tmp/roster");
+    EXPECT_EQ(config.domain, "consul");
+    EXPECT_EQ(config.datacenter, "dc-2");
+    EXPECT_EQ(config.zone, "a");
+    EXPECT_FALSE(config.leave_on_terminate);
+    EXPECT_EQ(config.services_dir, "/tmp/services.d");
+    EXPECT_FALSE(config.dns.enabled);
+    EXPECT_EQ(config.dns.listen.size(), 2U);
+    EXPECT_EQ(config.dns.workers, 2U);
+    EXPECT_EQ(config.dns.ttl, std::chrono::seconds(5));
+    EXPECT_EQ(config.dns.negative_ttl, std::chrono::seconds(0));
+    EXPECT_EQ(config.dns.udp_bytes_max, 1400U);
+    EXPECT_EQ(config.dns.udp_bytes_max_loopback, 4096U);
+    EXPECT_TRUE(config.dns.only_passing);
+    EXPECT_EQ(config.dns.reverse, Lines{"10.0.0.0/8"});
+    EXPECT_EQ(config.http.listen, Lines{"unix:/run/roster/http.sock"});
+    EXPECT_EQ(config.http.threads, 3U);
+    EXPECT_EQ(config.http.connections_max, 10U);
+    EXPECT_EQ(config.http.body_bytes_max, 2048U);
+    EXPECT_EQ(config.http.response_headers.at("X-Site"), "a");
+    EXPECT_EQ(config.coord.connect, "zk1:2181,zk2/chroot");
+    EXPECT_EQ(config.coord.listen, Lines{"127.0.0.1:0"});
+    EXPECT_EQ(config.coord.session_timeout, milliseconds(4000));
+    EXPECT_TRUE(config.checks.enable_script_checks);
+    EXPECT_FALSE(config.checks.enable_local_script_checks);
+    EXPECT_EQ(config.log.level, "debug");
+    EXPECT_EQ(config.log.levels.at("dns.update"), "trace");
+}
+
+TEST(Config, services_and_their_checks_are_read_and_completed) {
+    const auto config = good(R"(
+[[service]]
+name = "web"
+id = "web-1"
+port = 8080
+address = "10.0.0.7"
+tags = ["primary", "v2"]
+meta = { version = "1.2" }
+weights = { passing = 10, warning = 0 }
+tagged_addresses = { lan = { address = "10.0.0.7", port = 80 } }
+enable_tag_override = true
+zone = "b"
+  [[service.check]]
+  http = "https://127.0.0.1:8080/health"
+  method = "POST"
+  header = { Host = "web", "X-Many" = ["1", "2"] }
+  body = "ping"
+  expected_status = [200, 204]
+  body_match = "ok|fine"
+  interval = "2s"
+  timeout = "500ms"
+  rise = 2
+  fall = 3
+  failures_before_warning = 1
+  start_period = "10s"
+  initial_status = "warning"
+  deregister_critical_after = "1h"
+  tls_skip_verify = true
+  tls_server_name = "web.local"
+  [[service.check]]
+  id = "alive"
+  name = "alive"
+  notes = "reported"
+  ttl = "30s"
+[[service]]
+name = "db"
+  [service.check]
+  tcp = "127.0.0.1:5432"
+  tcp_use_tls = true
+  interval = "1s"
+  success_before_passing = 4
+  failures_before_critical = 5
+[[check]]
+name = "disk"
+script = "df /"
+interval = "1m"
+[[check]]
+id = "load"
+args = ["/bin/load", "5"]
+interval = "1m"
+)");
+
+    ASSERT_EQ(config.services.size(), 2U);
+    const auto& web = config.services[0];
+    EXPECT_EQ(web.id, "web-1");
+    EXPECT_EQ(web.port, 8080);
+    EXPECT_EQ(web.address, "10.0.0.7");
+    EXPECT_EQ(web.tags, (Lines{"primary", "v2"}));
+    EXPECT_EQ(web.meta.at("version"), "1.2");
+    EXPECT_EQ(web.weights, (agent::Weights{10, 0}));
+    EXPECT_EQ(web.tagged_addresses.at("lan"), (agent::TaggedAddress{"10.0.0.7", 80}));
+    EXPECT_TRUE(web.enable_tag_override);
+    EXPECT_EQ(web.zone, "b");
+    ASSERT_EQ(web.checks.size(), 2U);
+    const auto& health = web.checks[0];
+    EXPECT_EQ(health.kind, agent::CheckKind::http);
+    EXPECT_EQ(health.id, "service:web-1:1");
+    EXPECT_EQ(health.service_id, "web-1");
+    EXPECT_EQ(health.http, "https://127.0.0.1:8080/health");
+    EXPECT_EQ(health.method, "POST");
+    EXPECT_EQ(health.header,
+              (std::vector<std::pair<std::string, std::string>>{
+                  {"Host", "web"}, {"X-Many", "1"}, {"X-Many", "2"}}));
+    EXPECT_EQ(health.body, "ping");
+    EXPECT_EQ(health.expected_status, (std::vector{200, 204}));
+    EXPECT_EQ(health.body_match, "ok|fine");
+    EXPECT_EQ(health.interval, milliseconds(2000));
+    EXPECT_EQ(health.timeout, milliseconds(500));
+    EXPECT_EQ(health.success_before_passing, 2);
+    EXPECT_EQ(health.failures_before_critical, 3);
+    EXPECT_EQ(health.failures_before_warning, 1);
+    EXPECT_EQ(health.start_period, milliseconds(10'000));
+    EXPECT_EQ(health.initial_status, agent::Health::warning);
+    EXPECT_EQ(health.deregister_critical_after, std::chrono::hours(1));
+    EXPECT_TRUE(health.tls_skip_verify);
+    EXPECT_EQ(health.tls_server_name, "web.local");
+    EXPECT_EQ(web.checks[1].kind, agent::CheckKind::ttl);
+    EXPECT_EQ(web.checks[1].ttl, milliseconds(30'000));
+    const auto& db = config.services[1];
+    EXPECT_EQ(db.id, "db");
+    EXPECT_EQ(db.checks.at(0).tcp, "127.0.0.1:5432");
+    EXPECT_TRUE(db.checks[0].tcp_use_tls);
+    EXPECT_EQ(db.checks[0].success_before_passing, 4);
+    EXPECT_EQ(db.checks[0].failures_before_critical, 5);
+    ASSERT_EQ(config.node_checks.size(), 2U);
+    EXPECT_EQ(config.node_checks[0].id, "disk");
+    EXPECT_EQ(config.node_checks[0].args, (Lines{"/bin/sh", "-c", "df /"}));
+    EXPECT_EQ(config.node_checks[1].name, "load");
+    EXPECT_EQ(config.node_checks[1].args, (Lines{"/bin/load", "5"}));
+}
+
+TEST(Config, an_unknown_key_names_the_nearest_known_one) {
+    EXPECT_EQ(wrong("domian = \"x\"\n"),
+              Lines{"1: unknown key \"domian\": did you mean \"domain\"?"});
+    EXPECT_EQ(wrong("[dns]\n\nlisen = []\n"),
+              Lines{"3: unknown key \"lisen\" in [dns]: did you mean \"listen\"?"});
+    EXPECT_EQ(wrong("[htp]\nlisten = []\n"),
+              Lines{"1: unknown key \"htp\": did you mean \"http\"?"});
+    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[[service.check]]\nttl = \"1s\"\nnmae = \"x\"\n"),
+              Lines{"5: unknown key \"nmae\" in [service.check]: did you mean \"name\"?"});
+    EXPECT_EQ(wrong("[log]\ncolour = 1\n"),
+              Lines{"2: unknown key \"colour\" in [log]: known are level and levels"});
+}
+
+TEST(Config, a_wrong_type_says_what_was_expected_and_what_was_found) {
+    EXPECT_EQ(wrong("node = 5"),
+              Lines{"1: \"node\" must be a name of 1 to 255 printable characters,"
+                    " found the integer 5"});
+    EXPECT_EQ(wrong("[dns]\nenabled = \"yes\""),
+              Lines{"2: \"enabled\" must be true or false, found the string \"yes\""});
+    EXPECT_EQ(wrong("[dns]\nlisten = \"127.0.0.1:53\""),
+              Lines{"2: \"listen\" must be an array, each element an address such as "
+                    "\"127.0.0.1:8600\", found the string \"127.0.0.1:53\""});
+    EXPECT_EQ(wrong("[coord]\nsession_timeout = 10"),
+              Lines{"2: \"session_timeout\" must be a duration from 1s to 10m0s, as the string "
+                    "\"10s\", found the integer 10"});
+    EXPECT_EQ(wrong("dns = 1"), Lines{"1: \"dns\" must be a table, found the integer 1"});
+    EXPECT_EQ(wrong("service = 1"),
+              Lines{"1: \"service\" must be a table, [[service]], found the integer 1"});
+    EXPECT_EQ(wrong("meta = { a = 1.5 }"),
+              Lines{"1: \"meta.a\" must be a string, found a number with a fraction"});
+}
+
+TEST(Config, a_value_out_of_range_is_refused) {
+    for (const auto* text : {"[dns]\nlisten = [\"localhost:53\"]",
+                             "[dns]\nlisten = [\"127.0.0.1:65536\"]",
+                             "[dns]\nworkers = 0",
+                             "[dns]\nttl = \"1500ms\"",
+                             "[dns]\nreverse = [\"10.0.0.0/40\"]",
+                             "[http]\nlisten = [\"unix:relative\"]",
+                             "[http]\nthreads = -1",
+                             "[coord]\nsession_timeout = \"1ms\"",
+                             "[coord]\nconnect = \"zk1:0\"",
+                             "[log]\nlevel = \"loud\"",
+                             "domain = \"a..b\"",
+                             "datacenter = \"a.b\"",
+                             "address = \"host\"",
+                             "node_id = \"1\"",
+                             "node = \"\"",
+                             "[[service]]\nname = \"a\"\nport = 0",
+                             "[[service]]\nname = \"a\"\nport = 65536"}) {
+        EXPECT_EQ(wrong(text).size(), 1U) << text;
+    }
+}
+
+TEST(Config, a_check_does_exactly_one_thing) {
+    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[service.check]\ninterval = \"1s\""),
+              Lines{"3: a check needs one of http, tcp, ttl, script and args"});
+    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[service.check]\ninterval = \"1s\"\n"
+                    "http = \"http://a\"\ntcp = \"a:1\""),
+              Lines{"6: a check does one thing: \"http\" and \"tcp\" exclude each other"});
+    EXPECT_EQ(wrong("[[check]]\nname = \"a\"\ntcp = \"a:1\""),
+              Lines{"1: a check needs an \"interval\""});
+    EXPECT_EQ(wrong("[[check]]\nname = \"a\"\nttl = \"1s\"\ninterval = \"1s\""),
+              Lines{"4: a ttl check has no \"interval\": it is reported to"});
+    EXPECT_EQ(wrong("[[check]]\nttl = \"1s\""), Lines{"1: a [[check]] of the node needs a name"});
+    EXPECT_EQ(wrong("[[check]]\nname = \"a\"\nttl = \"1s\"\nrise = 1\nsuccess_before_passing = 2"),
+              Lines{"5: \"success_before_passing\" is \"rise\" by another name: leave one out"});
+}
+
+TEST(Config, what_a_definition_may_not_be_is_said_at_its_line) {
+    EXPECT_EQ(wrong("\n[[service]]\nport = 80\n"), Lines{"2: Missing service name"});
+    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[[service]]\nname = \"b\"\nid = \"a\""),
+              Lines{"3: duplicate service id \"a\": first declared in line 1"});
+    EXPECT_EQ(wrong("[[check]]\nname = \"a\"\nttl = \"1s\"\n[[check]]\nname = \"a\"\nttl = \"1s\""),
+              Lines{"4: duplicate check id \"a\": first declared in line 1"});
+    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[service.check]\nhttp = \"ftp://a\"\n"
+                    "interval = \"1s\""),
+              Lines{"4: \"http\" must be a URL such as \"http://127.0.0.1:8080/health\", found the "
+                    "string \"ftp://a\""});
+    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[service.check]\nhttp = \"http://a\"\n"
+                    "interval = \"1s\"\nbody_match = \"(\""),
+              Lines{"6: \"body_match\" must be a regular expression, found the string \"(\""});
+}
+
+TEST(Config, scripts_in_files_can_be_switched_off) {
+    const auto* script = "[[check]]\nname = \"a\"\nscript = \"true\"\ninterval = \"1s\"\n";
+
+    EXPECT_EQ(wrong(std::string(script) + "[checks]\nenable_local_script_checks = false"),
+              Lines{"1: script checks are switched off (checks.enable_local_script_checks)"});
+    const auto refused = agent::parse_services_file(script, "a.toml", agent::Scripts::refused);
+    EXPECT_TRUE(std::holds_alternative<Errors>(refused));
+    const auto allowed = agent::parse_services_file(script, "a.toml");
+    EXPECT_TRUE(std::holds_alternative<agent::ServicesFile>(allowed));
+}
+
+TEST(Config, all_errors_are_reported_in_the_order_of_their_lines) {
+    EXPECT_EQ(wrong("[http]\nthreads = 0\n[dns]\nworkers = 0\nx = 1\n").size(), 3U);
+    const auto errors = wrong("[http]\nthreads = 0\n[dns]\nworkers = 0\n");
+    ASSERT_EQ(errors.size(), 2U);
+    EXPECT_TRUE(errors[0].starts_with("2: "));
+    EXPECT_TRUE(errors[1].starts_with("4: "));
+}
+
+TEST(Config, broken_toml_has_a_line) {
+    const auto errors = wrong("node = \"a\"\ndomain = \n");
+
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_TRUE(errors[0].starts_with("2: ")) << errors[0];
+}
+
+TEST(Config, a_services_file_knows_services_and_checks_only) {
+    const auto parsed = agent::parse_services_file("node = \"a\"\n", "web.toml");
+
+    const auto& errors = std::get<Errors>(parsed);
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_EQ(agent::format(errors[0]),
+              "web.toml:1: unknown key \"node\": known are check and service");
+}
+
+TEST(Config, a_file_is_loaded_and_services_d_stands_beside_it) {
+    const auto folder = std::filesystem::path(testing::TempDir()) / "config_test";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "roster.toml") << "node = \"a\"\n";
+
+    const auto loaded = agent::load_config(folder / "roster.toml");
+
+    EXPECT_EQ(std::get<Config>(loaded).services_dir, folder / "services.d");
+    std::filesystem::remove_all(folder);
+}
+
+TEST(Config, a_file_that_cannot_be_read_says_why) {
+    const auto missing = agent::load_config("/nowhere/roster.toml");
+    const auto folder = agent::load_config("/");
+
+    EXPECT_EQ(agent::format(std::get<Errors>(missing).at(0)),
+              "/nowhere/roster.toml: cannot open: No such file or directory");
+    EXPECT_EQ(agent::format(std::get<Errors>(folder).at(0)), "/: is a directory");
+}
+
+TEST(Config, what_the_machine_knows_is_filled_in) {
+    Config plain;
+    agent::complete(plain);
+    EXPECT_FALSE(plain.node.empty());
+    EXPECT_EQ(plain.address, "127.0.0.1");
+
+    Config listening;
+    listening.node = "host1";
+    listening.http.listen = {"unix:/run/x", "127.0.0.1:1", "0.0.0.0:1", "10.0.0.9:1"};
+    agent::complete(listening);
+    EXPECT_EQ(listening.node, "host1");
+    EXPECT_EQ(listening.address, "10.0.0.9");
+}
+
+}  // namespace
