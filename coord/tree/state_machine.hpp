@@ -7,6 +7,7 @@
 // Holds:   equal commands in equal order give equal snapshot bytes.
 
 #include "coord/base/result.hpp"
+#include "coord/proto/error.hpp"
 #include "coord/proto/records.hpp"
 #include "coord/proto/requests.hpp"
 
@@ -49,7 +50,7 @@ struct Event {
 struct Outcome {
     Zxid zxid{};
     Errc error{};
-    std::string body;  // of the reply, when error is ok; a multi's also when it failed
+    std::string body;  // of the reply, when error is ok; so it is for a multi that failed, too
     std::vector<Event> events;
     std::optional<SessionId> closed_session;
 };

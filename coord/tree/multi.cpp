@@ -1,0 +1,99 @@
+#include "coord/tree/multi.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <variant>
+#include <vector>
+
+namespace coord {
+namespace {
+
+struct Operation {
+    OpCode op{};
+    std::variant<CreateRequest, RemoveRequest, SetDataRequest> request;
+};
+
+std::optional<Operation> decode_operation(OpCode op, Decoder& in) {
+    switch (op) {
+        case OpCode::create:
+        case OpCode::create2:
+        case OpCode::create_container:
+        case OpCode::create_ttl: return Operation{op, CreateRequest::decode(in, op)};
+        case OpCode::remove:
+        case OpCode::check: return Operation{op, RemoveRequest::decode(in)};
+        case OpCode::set_data: return Operation{op, SetDataRequest::decode(in)};
+        default: return std::nullopt;
+    }
+}
+
+std::optional<std::vector<Operation>> decode_operations(std::string_view body) {
+    Decoder in(body);
+    std::vector<Operation> operations;
+    for (;;) {
+        const auto header = MultiHeader::decode(in);
+        if (in.failed()) return std::nullopt;
+        if (header.done) return operations;
+        auto operation = decode_operation(header.op, in);
+        if (!operation || in.failed()) return std::nullopt;
+        operations.push_back(std::move(*operation));
+    }
+}
+
+// As what an operation's result is labelled: what carries a Stat is a create2.
+OpCode result_op(OpCode op) {
+    const bool carries_stat = op == OpCode::create_container || op == OpCode::create_ttl;
+    return carries_stat ? OpCode::create2 : op;
+}
+
+struct Applier {
+    Transaction& transaction;
+    OpCode op;
+    Encoder& reply;
+
+    Errc operator()(const CreateRequest& request) const {
+        return transaction.create(op, request, reply);
+    }
+    Errc operator()(const RemoveRequest& request) const {
+        return op == OpCode::check ? transaction.check(request) : transaction.remove(request);
+    }
+    Errc operator()(const SetDataRequest& request) const {
+        return transaction.set_data(request, reply);
+    }
+};
+
+void encode_failure(std::size_t culprit, Errc error, std::size_t count, Encoder& out) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto code = i < culprit    ? Errc::ok
+                          : i == culprit ? error
+                                         : Errc::runtime_inconsistency;
+        MultiHeader{OpCode::error, false, static_cast<std::int32_t>(code)}.encode(out);
+        out.int32(static_cast<std::int32_t>(code));
+    }
+}
+
+}  // namespace
+
+Errc apply_multi(DataTree& tree,
+                 Transaction& transaction,
+                 std::string_view body,
+                 std::string& reply) {
+    const auto operations = decode_operations(body);
+    if (!operations) return Errc::marshalling_error;
+    if (!transaction.has_session()) return Errc::session_expired;
+    Encoder out(reply);
+    for (std::size_t i = 0; i < operations->size(); ++i) {
+        const auto& [op, request] = (*operations)[i];
+        MultiHeader{result_op(op), false, 0}.encode(out);
+        const auto error = std::visit(Applier{transaction, op, out}, request);
+        if (error == Errc::ok) continue;
+        tree.rollback();
+        transaction.events().clear();
+        reply.clear();
+        encode_failure(i, error, operations->size(), out);
+        break;
+    }
+    MultiHeader{}.encode(out);
+    return Errc::ok;
+}
+
+}  // namespace coord

@@ -1,0 +1,136 @@
+#include "coord/tree/state_machine.hpp"
+
+#include "coord/proto/error.hpp"
+#include "coord/tree/acl.hpp"
+#include "coord/tree/data_tree.hpp"
+#include "coord/tree/multi.hpp"
+#include "coord/tree/reads.hpp"
+#include "coord/tree/session_table.hpp"
+#include "coord/tree/snapshot_reader.hpp"
+#include "coord/tree/snapshot_writer.hpp"
+#include "coord/tree/transaction.hpp"
+
+#include <utility>
+
+namespace coord {
+
+struct StateMachine::State {
+    SessionTable sessions;
+    DataTree tree{sessions};
+    Zxid last_zxid{0};
+};
+
+StateMachine::StateMachine() : state_(std::make_unique<State>()) {
+    state_->tree.create_system_znodes();
+}
+
+StateMachine::~StateMachine() = default;
+StateMachine::StateMachine(StateMachine&&) noexcept = default;
+StateMachine& StateMachine::operator=(StateMachine&&) noexcept = default;
+
+Outcome StateMachine::apply(const Command& command) {
+    auto& [sessions, tree, last_zxid] = *state_;
+    last_zxid = Zxid{static_cast<std::int64_t>(last_zxid) + 1};
+    Outcome outcome;
+    outcome.zxid = last_zxid;
+    Transaction transaction(tree, sessions, command, last_zxid);
+    switch (command.op) {
+        case OpCode::create_session: {
+            const std::chrono::milliseconds timeout{command.timeout_ms};
+            const bool opened = sessions.open(command.session, timeout, command.password);
+            outcome.error = opened ? Errc::ok : Errc::bad_arguments;
+            break;
+        }
+        case OpCode::close_session:
+            outcome.error = transaction.remove_ephemerals();
+            if (outcome.error == Errc::ok) outcome.closed_session = command.session;
+            break;
+        case OpCode::multi:
+            outcome.error = apply_multi(tree, transaction, command.body, outcome.body);
+            break;
+        default: {
+            Encoder reply(outcome.body);
+            outcome.error = transaction.apply(command.op, command.body, reply);
+        }
+    }
+    tree.commit();
+    if (outcome.closed_session) sessions.close(*outcome.closed_session);
+    outcome.events = std::move(transaction.events());
+    return outcome;
+}
+
+ReadOutcome StateMachine::read(OpCode op,
+                               std::string_view body,
+                               SessionId session,
+                               const std::vector<Id>& ids) const {
+    return Reads(state_->tree, state_->sessions, session, ids).read(op, body);
+}
+
+CatchUp StateMachine::catch_up(const SetWatchesRequest& request) const {
+    return coord::catch_up(state_->tree, request);
+}
+
+bool StateMachine::may_read(std::string_view path, const std::vector<Id>& ids) const {
+    const auto id = state_->tree.znodes().find(path);
+    return id == NodeId::none || permits(state_->tree.acl(id), perm::read, ids);
+}
+
+Zxid StateMachine::last_zxid() const { return state_->last_zxid; }
+
+std::optional<SessionView> StateMachine::find_session(SessionId id) const {
+    const auto* session = state_->sessions.find(id);
+    if (session == nullptr) return std::nullopt;
+    return SessionView{id, session->timeout, session->password};
+}
+
+std::vector<SessionView> StateMachine::sessions() const {
+    std::vector<SessionView> views;
+    views.reserve(state_->sessions.all().size());
+    for (const auto& [id, session] : state_->sessions.all()) {
+        views.push_back({id, session.timeout, session.password});
+    }
+    return views;
+}
+
+std::vector<std::string> StateMachine::due_for_removal(std::int64_t now_ms,
+                                                       std::size_t limit) const {
+    std::vector<std::string> paths;
+    const auto& tree = state_->tree;
+    for (const auto id : tree.expiring()) {
+        if (paths.size() >= limit) break;
+        if (is_due(tree.znodes(), id, now_ms)) paths.push_back(tree.znodes().path_of(id));
+    }
+    return paths;
+}
+
+std::size_t StateMachine::znode_count() const { return state_->tree.znodes().size(); }
+std::size_t StateMachine::ephemeral_count() const { return state_->sessions.ephemeral_count(); }
+std::size_t StateMachine::data_bytes() const { return state_->tree.data_bytes(); }
+
+std::vector<std::pair<SessionId, std::vector<std::string>>> StateMachine::ephemerals() const {
+    std::vector<std::pair<SessionId, std::vector<std::string>>> all;
+    for (const auto& [id, session] : state_->sessions.all()) {
+        if (session.ephemerals.empty()) continue;
+        all.emplace_back(id, std::vector(session.ephemerals.begin(), session.ephemerals.end()));
+    }
+    return all;
+}
+
+std::function<bool(std::string& out, std::size_t znodes)> StateMachine::cut_snapshot() {
+    auto& [sessions, tree, last_zxid] = *state_;
+    const auto count = tree.znodes().size();
+    auto writer = std::make_shared<SnapshotWriter>(tree.cut(last_zxid), sessions, last_zxid, count);
+    return [writer](std::string& out, std::size_t znodes) { return writer->write(out, znodes); };
+}
+
+Result<StateMachine> StateMachine::restore(const std::function<bool(std::string& chunk)>& next) {
+    StateMachine restored;
+    restored.state_ = std::make_unique<State>();
+    auto& [sessions, tree, last_zxid] = *restored.state_;
+    const auto last = SnapshotReader(tree, sessions).read(next);
+    if (!last) return last.error();
+    last_zxid = last.value();
+    return restored;
+}
+
+}  // namespace coord
