@@ -9,35 +9,16 @@
 
 #include "coord/base/metrics.hpp"
 #include "coord/base/result.hpp"
+#include "coord/server/server_options.hpp"
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace coord {
-
-struct ServerOptions {
-    std::vector<std::string> listen{"127.0.0.1:2181"};  // "host:port"; port 0 takes a free one
-    std::filesystem::path data_dir;
-    std::chrono::milliseconds tick{2000};
-    std::chrono::milliseconds session_timeout_min{4000};   // ZooKeeper's: 2 ticks
-    std::chrono::milliseconds session_timeout_max{40000};  // 20 ticks
-    std::chrono::milliseconds handshake_timeout{10000};
-    std::size_t frame_bytes_max = 1048575;  // jute.maxbuffer
-    std::size_t connections_max = 10000;
-    std::size_t connections_per_address_max = 0;  // 0: no limit
-    std::size_t outstanding_per_connection_max = 1000;
-    std::size_t output_bytes_max = std::size_t{64} << 20U;  // per connection, then it is dropped
-    std::size_t watches_per_connection_max = 1'000'000;
-    std::size_t snapshot_log_bytes = std::size_t{64} << 20U;
-};
 
 struct ServerStatus {
     bool serving = false;
@@ -65,7 +46,7 @@ public:
 
 private:
     struct Parts;
-    std::unique_ptr<Parts> parts_;
+    std::shared_ptr<Parts> parts_;  // a callback under way may outlive the server by a turn
 };
 
 }  // namespace coord

@@ -1,0 +1,208 @@
+#include "coord/server/connection.hpp"
+
+#include "coord/proto/jute.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+
+#include <array>
+#include <cassert>
+#include <utility>
+
+namespace coord {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+constexpr std::size_t length_bytes = 4;
+constexpr std::size_t keep_input_bytes = 4096;                // then an emptied buffer is freed
+constexpr std::size_t compact_after = std::size_t{1} << 20U;  // bytes sent of a long output
+constexpr int drained_reads_max = 64;
+
+bool would_block(const Error& error) {
+    return error == asio::error::would_block || error == asio::error::try_again;
+}
+
+}  // namespace
+
+Connection::Connection(Host& host, tcp::socket socket) : host_(host), socket_(std::move(socket)) {}
+
+std::shared_ptr<Connection> Connection::self() {
+    return std::static_pointer_cast<Connection>(shared_from_this());
+}
+
+void Connection::start() {
+    Error error;
+    socket_.non_blocking(true, error);
+    socket_.set_option(tcp::no_delay(true), error);
+    set_deadline();
+    await_readable();
+}
+
+void Connection::set_deadline() {
+    host_.deadlines.emplace_back(std::chrono::steady_clock::now() + host_.options.handshake_timeout,
+                                 self());
+}
+
+void Connection::meet_deadline() {
+    if (phase != Phase::open) drop(host_.counters.dropped_handshake);
+}
+
+// Waits for the socket instead of reading into a buffer of its own, which most clients would
+// leave empty most of the time.
+void Connection::await_readable() {
+    assert(!reading_);
+    reading_ = true;
+    socket_.async_wait(tcp::socket::wait_read, [self = self()](const Error& error) {
+        self->reading_ = false;
+        if (self->phase == Phase::gone) return;
+        if (error) {
+            self->close();
+        } else {
+            self->on_readable();
+        }
+    });
+}
+
+void Connection::on_readable() {
+    Error error;
+    const auto size = socket_.read_some(asio::buffer(host_.receive_buffer), error);
+    if (error && !would_block(error)) {
+        close();
+        return;
+    }
+    if (size > 0) {
+        host_.counters.bytes_received.add(size);
+        host_.processor.heard(*this, std::chrono::steady_clock::now());
+        consume({host_.receive_buffer.data(), size});
+    }
+    if (phase == Phase::gone || phase == Phase::ending) return;
+    if (host_.processor.listens_to(*this)) {
+        await_readable();
+    } else if (phase == Phase::open && !deaf) {
+        host_.counters.paused.add();
+        if (host_.processor.is_overloaded()) host_.starved.push_back(self());
+    }
+}
+
+void Connection::consume(std::string_view bytes) {
+    if (!input_.empty()) {
+        input_.append(bytes);
+        bytes = input_;
+    }
+    while (const auto rest = take_one(bytes)) bytes = *rest;
+    if (phase != Phase::gone) keep(bytes);
+}
+
+// `rest` looks into input_ or into the shared receive buffer.
+void Connection::keep(std::string_view rest) {
+    if (rest.empty() || phase == Phase::ending) {
+        input_.clear();
+        if (input_.capacity() > keep_input_bytes) input_ = {};
+    } else if (input_.empty()) {
+        input_.assign(rest);
+    } else {
+        input_.erase(0, input_.size() - rest.size());
+    }
+}
+
+std::optional<std::string_view> Connection::take_one(std::string_view bytes) {
+    if (bytes.size() < length_bytes || !host_.processor.listens_to(*this)) return std::nullopt;
+    if (phase == Phase::greeting && is_four_letter_word(bytes.substr(0, length_bytes))) {
+        answer_word(bytes.substr(0, length_bytes));
+        return std::nullopt;
+    }
+    const auto length = Decoder(bytes).int32();
+    if (length < 0 || static_cast<std::size_t>(length) > host_.options.frame_bytes_max) {
+        drop(host_.counters.dropped_frame);
+        return std::nullopt;
+    }
+    const auto end = length_bytes + static_cast<std::size_t>(length);
+    if (bytes.size() < end) return std::nullopt;
+    host_.processor.take(*this, bytes.substr(length_bytes, end - length_bytes));
+    return bytes.substr(end);
+}
+
+void Connection::answer_word(std::string_view word) {
+    asking_word_ = true;
+    ++figures.received;
+    out += host_.answer_word(*this, word);
+    phase = Phase::ending;
+    end_turn();
+}
+
+void Connection::drop(Counter& reason) {
+    if (phase == Phase::gone) return;
+    reason.add();
+    close();
+}
+
+void Connection::end_turn() {
+    dirty = false;
+    if (phase == Phase::gone) return;
+    if (!writing_) send();
+    if (phase == Phase::gone) return;
+    if (out.size() - sent_ > host_.options.output_bytes_max) {
+        drop(host_.counters.dropped_output);
+        return;
+    }
+    if (phase == Phase::ending || reading_) return;
+    if (!host_.processor.listens_to(*this)) return;
+    if (!input_.empty()) consume({});
+    if (phase == Phase::gone || phase == Phase::ending || reading_) return;
+    if (host_.processor.listens_to(*this)) await_readable();
+}
+
+void Connection::send() {
+    while (sent_ < out.size()) {
+        Error error;
+        const auto size = socket_.write_some(asio::buffer(out) + sent_, error);
+        if (would_block(error)) {
+            if (sent_ > compact_after && sent_ * 2 > out.size())
+                out.erase(0, std::exchange(sent_, 0));
+            writing_ = true;
+            if (phase == Phase::ending) set_deadline();
+            socket_.async_wait(tcp::socket::wait_write, [self = self()](const Error& failed) {
+                self->writing_ = false;
+                if (self->phase == Phase::gone) return;
+                if (failed) {
+                    self->close();
+                } else {
+                    self->end_turn();
+                }
+            });
+            return;
+        }
+        if (error) {
+            close();
+            return;
+        }
+        sent_ += size;
+        host_.counters.bytes_sent.add(size);
+    }
+    if (sent_ > 0) host_.processor.give_back(std::exchange(out, {}));
+    sent_ = 0;
+    if (phase == Phase::ending) finish();
+}
+
+// What lies unread in a socket that is closed turns into a reset, which could destroy what was
+// sent: read it first.
+void Connection::finish() {
+    Error error;
+    socket_.shutdown(tcp::socket::shutdown_send, error);
+    for (int i = 0; i < drained_reads_max && !error; ++i) {
+        socket_.read_some(asio::buffer(host_.receive_buffer), error);
+    }
+    close();
+}
+
+void Connection::close() {
+    if (phase == Phase::gone) return;
+    host_.processor.forget(*this);
+    Error error;
+    socket_.close(error);
+    host_.closed(*this);
+}
+
+}  // namespace coord

@@ -1,0 +1,101 @@
+#pragma once
+// ZooKeeper's four-letter words: four bytes in, a text for people and monitoring tools out.
+//
+// Fed by:  Connection, with the first four bytes of a connection; Server, with the figures.
+// Read by: kazoo, zkServer.sh, telegraf, Datadog, Nagios, people with netcat.
+// Thread:  coord. Pure: every figure comes from a function given to it.
+// Source:  ZooKeeper 3.8, byte for byte, where tools parse it.
+
+#include "coord/proto/records.hpp"
+#include "coord/server/conversation.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace coord {
+
+struct Latency {
+    std::int64_t min_ms = 0;
+    std::int64_t max_ms = 0;
+    double average_ms = 0;
+};
+
+struct ServerFigures {
+    bool serving = false;
+    std::string mode = "standalone";  // or leader, follower
+    Latency latency;
+    std::uint64_t received = 0;  // frames
+    std::uint64_t sent = 0;
+    std::size_t connections = 0;
+    std::size_t outstanding = 0;
+    Zxid zxid{};
+    std::size_t znodes = 0;
+    std::size_t ephemerals = 0;
+    std::size_t data_bytes = 0;
+    std::size_t sessions = 0;
+    std::size_t watches = 0;  // all of them
+    std::size_t data_watches = 0;
+    std::size_t data_watch_paths = 0;
+    std::size_t watchers = 0;
+    std::size_t open_files = 0;
+    std::size_t open_files_max = 0;
+    std::chrono::milliseconds uptime{};
+    std::vector<std::pair<std::string, std::int64_t>> counters;  // for mntr, without "zk_"
+};
+
+struct ServerSettings {
+    std::uint16_t client_port = 0;
+    std::string data_dir;
+    std::uint64_t data_dir_bytes = 0;
+    std::chrono::milliseconds tick{};
+    std::size_t connections_per_address_max = 0;
+    std::chrono::milliseconds session_timeout_min{};
+    std::chrono::milliseconds session_timeout_max{};
+};
+
+struct ConnectionLine {
+    std::string address;
+    bool is_asking = false;  // the connection on which the four-letter word came
+    std::size_t queued = 0;
+    SessionId session{};
+    std::chrono::milliseconds timeout{};
+    ConversationFigures figures;
+};
+
+// Sessions that expire together.
+struct SessionSet {
+    std::int64_t expires_ms = 0;  // since 1970
+    std::vector<SessionId> sessions;
+};
+
+using PathsOfSession = std::pair<SessionId, std::vector<std::string>>;
+
+// Where the answers come from. Each is asked only by the words that need it.
+struct FigureSources {
+    std::function<ServerFigures()> server;
+    std::function<ServerSettings()> settings;
+    std::function<std::vector<ConnectionLine>()> connections;
+    std::function<std::vector<SessionSet>()> session_sets;
+    std::function<std::vector<PathsOfSession>()> ephemerals;
+    std::function<std::vector<PathsOfSession>()> data_watches;
+    std::function<void()> reset_server;
+    std::function<void()> reset_connections;
+};
+
+// "3.8.4-<hex>, built on MM/DD/YYYY HH:MM UTC": what clients and tools parse to know what we speak.
+std::string_view zookeeper_version();
+
+bool is_four_letter_word(std::string_view word);
+
+// The whole answer. `allowed`: the words that are served; empty: all of them.
+std::string answer_four_letter_word(std::string_view word,
+                                    const FigureSources& sources,
+                                    const std::vector<std::string>& allowed);
+
+}  // namespace coord

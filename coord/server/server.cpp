@@ -1,0 +1,471 @@
+#include "coord/server/server.hpp"
+
+#include "coord/base/log.hpp"
+#include "coord/raft/node.hpp"
+#include "coord/server/connection.hpp"
+#include "coord/server/request_processor.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cassert>
+#include <charconv>
+#include <iterator>
+#include <mutex>
+#include <stdexcept>
+#include <sys/resource.h>
+#include <time.h>
+#include <unordered_map>
+#include <utility>
+
+namespace coord {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+using asio::ip::tcp;
+using Time = RequestProcessor::Time;
+
+constexpr std::chrono::milliseconds accept_retry{100};
+
+spdlog::logger& log() { return logger("coord.server"); }
+
+Time steady_now() { return std::chrono::steady_clock::now(); }
+
+std::int64_t machine_clock_ms() {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+ServerOptions complete(ServerOptions options) {
+    if (!options.wall_clock_ms) options.wall_clock_ms = machine_clock_ms;
+    return options;
+}
+
+NodeOptions node_options(const ServerOptions& options) {
+    NodeOptions node;
+    node.data_dir = options.data_dir;
+    node.snapshot_log_bytes = options.snapshot_log_bytes;
+    return node;
+}
+
+[[noreturn]] void cannot_listen(const std::string& where, const std::string& why) {
+    throw std::runtime_error("cannot listen on " + where + ": " + why);
+}
+
+// "127.0.0.1:2181", "[::1]:2181", "localhost:2181".
+tcp::endpoint parse_endpoint(asio::io_context& io, const std::string& text) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string::npos) cannot_listen(text, "expected host:port");
+    auto host = text.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+        host = host.substr(1, host.size() - 2);
+    }
+    std::uint16_t port = 0;
+    const auto* const end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data() + colon + 1, end, port);
+    if (parsed.ec != std::errc{} || parsed.ptr != end) cannot_listen(text, "bad port");
+
+    Error error;
+    const auto found = tcp::resolver(io).resolve(host, std::to_string(port), error);
+    if (error || found.empty()) cannot_listen(text, "unknown host");
+    return found.begin()->endpoint();
+}
+
+tcp::acceptor listen_on(asio::io_context& io, const std::string& where) {
+    const auto endpoint = parse_endpoint(io, where);
+    tcp::acceptor acceptor(io);
+    Error error;
+    acceptor.open(endpoint.protocol(), error);
+    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor.bind(endpoint, error);
+    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+    if (error == asio::error::address_in_use) {
+        cannot_listen(where, "address already in use (is another roster or ZooKeeper running?)");
+    }
+    if (error) cannot_listen(where, error.message());
+    return acceptor;
+}
+
+std::string format(const tcp::endpoint& endpoint) {
+    const auto address = endpoint.address().to_string();
+    const auto port = std::to_string(endpoint.port());
+    return endpoint.address().is_v6() ? "[" + address + "]:" + port : address + ":" + port;
+}
+
+std::uint64_t bytes_below(const fs::path& folder) {
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end;
+         at.increment(error)) {
+        const auto size = at->is_regular_file(error) ? at->file_size(error) : 0;
+        if (!error) bytes += size;
+    }
+    return bytes;
+}
+
+std::size_t open_file_count() {
+    std::error_code error;
+    const fs::directory_iterator files("/proc/self/fd", error);
+    return error ? 0 : static_cast<std::size_t>(std::distance(begin(files), end(files)));
+}
+
+std::size_t open_file_max() {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+}  // namespace
+
+struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
+    Parts(asio::io_context& context, ServerOptions given)
+        : io(context),
+          options(complete(std::move(given))),
+          processor(
+              options,
+              counters,
+              [this](std::string entry) { return propose(std::move(entry)); },
+              [this] { wake(); }),
+          host{options,
+               counters,
+               processor,
+               [this](const Connection& asking, std::string_view word) {
+                   return answer_four_letter_word(
+                       word, figure_sources(asking), options.four_letter_words);
+               },
+               [this](Connection& connection) { forget(connection); }},
+          node(context, node_options(options), application()),
+          tick_timer(context),
+          reap_timer(context),
+          accept_timer(context) {}
+
+    Application application();
+    Result<WriteQueue::Position> propose(std::string entry);
+    void wake();
+    void end_turn();
+
+    void start();
+    void stop();
+    void accept(tcp::acceptor& acceptor);
+    void welcome(tcp::socket socket);
+    void forget(Connection& connection);
+    void tick();
+    void reap();
+
+    FigureSources figure_sources(const Connection& asking);
+    ServerFigures server_figures();
+    std::vector<std::pair<std::string, std::int64_t>> counter_figures() const;
+    ServerSettings settings() const;
+    std::vector<ConnectionLine> connection_lines(const Connection& asking) const;
+    std::vector<SessionSet> session_sets() const;
+    std::vector<PathsOfSession> data_watches() const;
+
+    asio::io_context& io;
+    const ServerOptions options;
+    ServerCounters counters;
+    RequestProcessor processor;
+    Connection::Host host;
+    Node node;
+    asio::steady_timer tick_timer;
+    asio::steady_timer reap_timer;
+    asio::steady_timer accept_timer;
+    std::vector<tcp::acceptor> acceptors;
+    std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
+    std::unordered_map<std::string, std::size_t> per_address;
+    Time started = steady_now();
+    bool running = false;
+    // Frames before the last `srst`, which starts these figures anew.
+    std::uint64_t received_before = 0;
+    std::uint64_t sent_before = 0;
+    std::vector<std::uint16_t> ports;
+    // Guards what start() finds out and status() tells to any thread.
+    mutable std::mutex address_mutex;
+    std::string address;
+};
+
+Server::Server(asio::io_context& io, ServerOptions options)
+    : parts_(std::make_shared<Parts>(io, std::move(options))) {}
+
+Server::~Server() { stop(); }
+
+void Server::start() { parts_->start(); }
+void Server::stop() { parts_->stop(); }
+
+std::vector<std::uint16_t> Server::ports() const { return parts_->ports; }
+
+std::vector<Metric> Server::metrics() const {
+    auto metrics = parts_->counters.metrics();
+    auto of_node = parts_->node.metrics();
+    std::move(of_node.begin(), of_node.end(), std::back_inserter(metrics));
+    return metrics;
+}
+
+ServerStatus Server::status() const {
+    const std::lock_guard lock(parts_->address_mutex);
+    const bool serving = parts_->counters.serving.value() != 0;
+    return {serving,
+            serving ? parts_->address : "",
+            {parts_->address},
+            parts_->counters.last_zxid.value()};
+}
+
+Application Server::Parts::application() {
+    return {[this](Index index, Term term, std::string_view entry) {
+                processor.apply({index, term}, entry, steady_now());
+            },
+            [this](Role role, Term) { processor.role_changed(role, steady_now()); },
+            [this] { return processor.cut_snapshot(); },
+            [this](const std::function<bool(std::string & chunk)>& next) {
+                return processor.restore(next, steady_now());
+            }};
+}
+
+Result<WriteQueue::Position> Server::Parts::propose(std::string entry) {
+    const auto index = node.propose(std::move(entry));
+    if (!index) return index.error();
+    return WriteQueue::Position{index.value(), node.term()};
+}
+
+// One post per turn: whatever happens until it runs is sent together.
+void Server::Parts::wake() {
+    asio::post(io, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self && self->running) self->end_turn();
+    });
+}
+
+void Server::Parts::end_turn() {
+    for (const auto& conversation : processor.end_turn()) {
+        static_cast<Connection&>(*conversation).end_turn();
+    }
+    if (host.starved.empty() || processor.is_overloaded()) return;
+    for (const auto& weak : std::exchange(host.starved, {})) {
+        if (const auto connection = weak.lock()) connection->end_turn();
+    }
+}
+
+void Server::Parts::start() {
+    assert(!running);
+    for (const auto& where : options.listen) acceptors.push_back(listen_on(io, where));
+    for (const auto& acceptor : acceptors) ports.push_back(acceptor.local_endpoint().port());
+    if (!acceptors.empty()) {
+        const std::lock_guard lock(address_mutex);
+        address = format(acceptors.front().local_endpoint());
+    }
+    running = true;
+    node.start();
+    for (auto& acceptor : acceptors) {
+        log().info("listening address={}", format(acceptor.local_endpoint()));
+        accept(acceptor);
+    }
+    tick();
+    reap();
+}
+
+void Server::Parts::stop() {
+    if (!std::exchange(running, false)) return;
+    tick_timer.cancel();
+    reap_timer.cancel();
+    accept_timer.cancel();
+    Error error;
+    for (auto& acceptor : acceptors) acceptor.close(error);
+    while (!connections.empty()) connections.begin()->second->close();
+    node.stop();
+    counters.serving.set(0);
+}
+
+void Server::Parts::accept(tcp::acceptor& acceptor) {
+    acceptor.async_accept(
+        [weak = weak_from_this(), &acceptor](const Error& error, tcp::socket socket) {
+            const auto self = weak.lock();
+            if (!self || !self->running) return;
+            if (!error) {
+                self->welcome(std::move(socket));
+                self->accept(acceptor);
+                return;
+            }
+            // Out of file descriptors, mostly; what is accepted now would spin.
+            self->counters.accept_failures.add();
+            log().warn("accept failed error={}", error.message());
+            self->accept_timer.expires_after(accept_retry);
+            self->accept_timer.async_wait([weak, &acceptor](const Error& cancelled) {
+                const auto again = weak.lock();
+                if (!cancelled && again && again->running) again->accept(acceptor);
+            });
+        });
+}
+
+void Server::Parts::welcome(tcp::socket socket) {
+    Error error;
+    const auto remote = socket.remote_endpoint(error);
+    if (error) return;  // It has gone already.
+    if (connections.size() >= options.connections_max) {
+        counters.refused_total.add();
+        return;
+    }
+    auto from = remote.address().to_string();
+    auto& count = per_address[from];
+    if (options.connections_per_address_max != 0 && count >= options.connections_per_address_max) {
+        counters.refused_address.add();
+        return;
+    }
+    ++count;
+    counters.connections.add();
+    const auto connection = std::make_shared<Connection>(host, std::move(socket));
+    connection->address = format(remote);
+    connection->figures.established_ms = options.wall_clock_ms();
+    connection->command.ids.push_back({"ip", std::move(from)});
+    connections.emplace(connection.get(), connection);
+    counters.open_connections.set(static_cast<std::int64_t>(connections.size()));
+    connection->start();
+}
+
+void Server::Parts::forget(Connection& connection) {
+    const auto& from = connection.command.ids.front().id;
+    const auto count = per_address.find(from);
+    assert(count != per_address.end());
+    if (--count->second == 0) per_address.erase(count);
+    connections.erase(&connection);  // Its callbacks may hold it a little longer.
+    counters.open_connections.set(static_cast<std::int64_t>(connections.size()));
+}
+
+// At every multiple of the tick, where sessions expire.
+void Server::Parts::tick() {
+    const auto now = steady_now();
+    processor.expire_sessions(now);
+    while (!host.deadlines.empty() && host.deadlines.front().first <= now) {
+        const auto connection = host.deadlines.front().second.lock();
+        host.deadlines.pop_front();
+        if (connection) connection->meet_deadline();
+    }
+    const auto next = now.time_since_epoch() / options.tick + 1;
+    tick_timer.expires_at(Time(options.tick * next));
+    tick_timer.async_wait([weak = weak_from_this()](const Error& cancelled) {
+        const auto self = weak.lock();
+        if (!cancelled && self && self->running) self->tick();
+    });
+}
+
+void Server::Parts::reap() {
+    processor.reap();
+    reap_timer.expires_after(options.reap_interval);
+    reap_timer.async_wait([weak = weak_from_this()](const Error& cancelled) {
+        const auto self = weak.lock();
+        if (!cancelled && self && self->running) self->reap();
+    });
+}
+
+FigureSources Server::Parts::figure_sources(const Connection& asking) {
+    return {[this] { return server_figures(); },
+            [this] { return settings(); },
+            [this, &asking] { return connection_lines(asking); },
+            [this] { return session_sets(); },
+            [this] { return processor.state().ephemerals(); },
+            [this] { return data_watches(); },
+            [this] {
+                received_before = counters.requests.value();
+                sent_before = counters.replies.value() + counters.notifications.value();
+                processor.reset_latency();
+            },
+            [this] {
+                for (const auto& [connection, owned] : connections) {
+                    const auto established = connection->figures.established_ms;
+                    connection->figures = {};
+                    connection->figures.established_ms = established;
+                }
+            }};
+}
+
+ServerFigures Server::Parts::server_figures() {
+    const auto& state = processor.state();
+    const auto& watches = processor.watches();
+    ServerFigures figures;
+    figures.serving = processor.is_serving();
+    figures.latency = processor.latency();
+    figures.received = counters.requests.value() - received_before;
+    figures.sent = counters.replies.value() + counters.notifications.value() - sent_before;
+    figures.connections = connections.size();
+    figures.outstanding = processor.outstanding();
+    figures.zxid = state.last_zxid();
+    figures.znodes = state.znode_count();
+    figures.ephemerals = state.ephemeral_count();
+    figures.data_bytes = state.data_bytes();
+    figures.sessions = processor.tracker().size();
+    figures.watches = watches.watch_count();
+    figures.data_watches = watches.data_watch_count();
+    figures.data_watch_paths = watches.data_watch_path_count();
+    figures.watchers = watches.watcher_count();
+    figures.open_files = open_file_count();
+    figures.open_files_max = open_file_max();
+    figures.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(steady_now() - started);
+    figures.counters = counter_figures();
+    return figures;
+}
+
+// By ZooKeeper's names where it counts the same thing.
+std::vector<std::pair<std::string, std::int64_t>> Server::Parts::counter_figures() const {
+    const auto value = [](const Counter& counter) {
+        return static_cast<std::int64_t>(counter.value());
+    };
+    return {
+        {"auth_failed_count", value(counters.auth_failures)},
+        {"connection_rejected", value(counters.refused_total) + value(counters.refused_address)},
+        {"connection_request_count", value(counters.connections)},
+        {"connection_revalidate_count", value(counters.sessions_attached)},
+        {"large_requests_rejected", value(counters.dropped_frame)},
+        {"sessionless_connections_expired", value(counters.dropped_handshake)},
+        {"request_throttle_wait_count", value(counters.paused)},
+        {"stale_sessions_expired", value(counters.sessions_expired)},
+        {"bytes_received_count", value(counters.bytes_received)},
+        {"response_bytes", value(counters.bytes_sent)},
+        {"commit_count", value(counters.commands)},
+        {"proposal_count", value(counters.entries)}};
+}
+
+ServerSettings Server::Parts::settings() const {
+    return {ports.empty() ? std::uint16_t{0} : ports.front(),
+            options.data_dir.string(),
+            bytes_below(options.data_dir),
+            options.tick,
+            options.connections_per_address_max,
+            options.session_timeout_min,
+            options.session_timeout_max};
+}
+
+std::vector<ConnectionLine> Server::Parts::connection_lines(const Connection& asking) const {
+    std::vector<ConnectionLine> lines;
+    lines.reserve(connections.size());
+    for (const auto& [connection, owned] : connections) {
+        lines.push_back({connection->address,
+                         connection == &asking,
+                         connection->requests.size(),
+                         connection->command.session,
+                         connection->timeout,
+                         connection->figures});
+    }
+    return lines;
+}
+
+std::vector<SessionSet> Server::Parts::session_sets() const {
+    const auto now = steady_now();
+    const auto wall_ms = options.wall_clock_ms();
+    std::vector<SessionSet> sets;
+    for (auto& [expiry, sessions] : processor.tracker().sets()) {
+        const auto in = std::chrono::duration_cast<std::chrono::milliseconds>(expiry - now);
+        sets.push_back({wall_ms + in.count(), std::move(sessions)});
+    }
+    return sets;
+}
+
+std::vector<PathsOfSession> Server::Parts::data_watches() const {
+    std::vector<PathsOfSession> all;
+    for (auto& [watcher, paths] : processor.watches().data_watches()) {
+        all.emplace_back(watcher->command.session, std::move(paths));
+    }
+    return all;
+}
+
+}  // namespace coord

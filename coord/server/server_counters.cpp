@@ -1,0 +1,90 @@
+#include "coord/server/server_counters.hpp"
+
+#include <utility>
+
+namespace coord {
+namespace {
+
+class Sheet {
+public:
+    void counter(const char* name, const char* help, const Counter& value) {
+        add(MetricKind::counter, name, help, static_cast<double>(value.value()));
+    }
+    // One family, told apart by the label `reason`.
+    void reasons(const char* name,
+                 const char* help,
+                 const std::vector<std::pair<const char*, const Counter*>>& reasons) {
+        for (const auto& [reason, value] : reasons) {
+            add(MetricKind::counter, name, help, static_cast<double>(value->value()));
+            metrics_.back().labels = {{"reason", reason}};
+        }
+    }
+    void gauge(const char* name, const char* help, const Gauge& value) {
+        add(MetricKind::gauge, name, help, static_cast<double>(value.value()));
+    }
+    std::vector<Metric> take() { return std::move(metrics_); }
+
+private:
+    void add(MetricKind kind, const char* name, const char* help, double value) {
+        metrics_.push_back({kind, std::string("roster_coord_") + name, help, value, {}});
+    }
+    std::vector<Metric> metrics_;
+};
+
+}  // namespace
+
+std::vector<Metric> ServerCounters::metrics() const {
+    Sheet sheet;
+    sheet.counter("requests_total", "Frames received from clients.", requests);
+    sheet.counter("replies_total", "Replies sent to clients.", replies);
+    sheet.counter("notifications_total", "Watch events sent to clients.", notifications);
+    sheet.counter("received_bytes_total", "Bytes received from clients.", bytes_received);
+    sheet.counter("sent_bytes_total", "Bytes sent to clients.", bytes_sent);
+    sheet.counter("commands_applied_total", "Commands applied from the log.", commands);
+    sheet.counter("entries_applied_total", "Log entries applied.", entries);
+    sheet.counter("connections_total", "Connections accepted.", connections);
+    sheet.reasons("connections_refused_total",
+                  "Connections closed as soon as they were accepted or had asked for a session.",
+                  {{"connections_max", &refused_total},
+                   {"connections_per_address_max", &refused_address},
+                   {"client_ahead", &refused_zxid}});
+    sheet.reasons("connections_dropped_total",
+                  "Connections the server closed because of what they did or did not do.",
+                  {{"frame_bytes_max", &dropped_frame},
+                   {"malformed", &dropped_malformed},
+                   {"output_bytes_max", &dropped_output},
+                   {"handshake_timeout", &dropped_handshake},
+                   {"unknown_fate", &dropped_unknown_fate}});
+    sheet.counter("reading_paused_total",
+                  "Times a connection was not read because too much was outstanding.",
+                  paused);
+    sheet.counter("accept_failures_total", "Failed accepts.", accept_failures);
+    sheet.counter("watches_refused_total",
+                  "Watches refused because the connection had watches_per_connection_max.",
+                  watches_refused);
+    sheet.counter("auth_failures_total", "Auth packets rejected.", auth_failures);
+    sheet.counter("events_withheld_total",
+                  "Watch events not sent because the watcher may not read the znode.",
+                  events_withheld);
+    sheet.counter("sessions_opened_total", "Sessions created.", sessions_opened);
+    sheet.counter("sessions_attached_total", "Sessions re-attached to.", sessions_attached);
+    sheet.counter("sessions_refused_total",
+                  "Attempts to re-attach with a wrong password or to no open session.",
+                  sessions_refused);
+    sheet.counter("sessions_closed_total", "Sessions ended, by whatever cause.", sessions_closed);
+    sheet.counter("sessions_expired_total", "Sessions whose time ran out here.", sessions_expired);
+    sheet.counter(
+        "znodes_reaped_total", "Container and TTL znodes proposed for removal.", znodes_reaped);
+    sheet.gauge("serving", "1 while clients are served.", serving);
+    sheet.gauge("connections", "Open connections.", open_connections);
+    sheet.gauge("sessions", "Open sessions.", sessions);
+    sheet.gauge("outstanding_requests", "Requests not answered yet.", outstanding);
+    sheet.gauge("znodes", "Znodes in the tree.", znodes);
+    sheet.gauge("ephemerals", "Ephemeral znodes in the tree.", ephemerals);
+    sheet.gauge("data_bytes", "Approximate size of paths and data.", data_bytes);
+    sheet.gauge("watches", "Watches set by connections of this server.", watches);
+    sheet.gauge("last_zxid", "Newest transaction applied.", last_zxid);
+    return sheet.take();
+}
+
+}  // namespace coord

@@ -1,0 +1,69 @@
+#pragma once
+// What the server has done and how full it is, as figures that any thread may read.
+//
+// Fed by:  Server, RequestProcessor and Connection; gauges are set once per turn.
+// Read by: Server::metrics(); the four-letter words.
+// Thread:  written on coord, read on any.
+
+#include "coord/base/metrics.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+namespace coord {
+
+class Gauge {
+public:
+    void set(std::int64_t value) { value_.store(value, std::memory_order_relaxed); }
+    [[nodiscard]] std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::int64_t> value_{0};
+};
+
+struct ServerCounters {
+    Counter requests;
+    Counter replies;
+    Counter notifications;
+    Counter bytes_received;
+    Counter bytes_sent;
+    Counter commands;  // applied, of whichever member
+    Counter entries;   // of the log that held them
+
+    Counter connections;
+    Counter refused_total;         // more connections than connections_max
+    Counter refused_address;       // more from one address than connections_per_address_max
+    Counter refused_zxid;          // the client has seen more than we
+    Counter dropped_frame;         // a frame longer than frame_bytes_max, or of negative length
+    Counter dropped_malformed;     // a first frame that is no ConnectRequest, a header cut short
+    Counter dropped_output;        // output_bytes_max: it does not read what it asked for
+    Counter dropped_handshake;     // no ConnectRequest within handshake_timeout
+    Counter dropped_unknown_fate;  // leadership lost with its writes under way
+    Counter paused;                // reading stopped: too many requests outstanding
+    Counter accept_failures;       // out of file descriptors, mostly
+    Counter watches_refused;       // watches_per_connection_max
+    Counter auth_failures;
+    Counter events_withheld;  // the watcher may not read the znode
+
+    Counter sessions_opened;
+    Counter sessions_attached;
+    Counter sessions_refused;  // unknown, expired, or a wrong password
+    Counter sessions_closed;
+    Counter sessions_expired;
+    Counter znodes_reaped;  // containers and TTL znodes proposed for removal
+
+    Gauge serving;
+    Gauge open_connections;
+    Gauge sessions;
+    Gauge outstanding;
+    Gauge znodes;
+    Gauge ephemerals;
+    Gauge data_bytes;
+    Gauge watches;
+    Gauge last_zxid;
+
+    [[nodiscard]] std::vector<Metric> metrics() const;
+};
+
+}  // namespace coord
