@@ -13,12 +13,25 @@ struct Operation {
     std::variant<CreateRequest, RemoveRequest, SetDataRequest> request;
 };
 
+// In a multi it is the flags that say which kind of create it is, whatever the operation was called
+// (ZooKeeper's Op.Create): without container or TTL it is a plain one, and answers without Stat.
+std::optional<Operation> decode_create(OpCode op, Decoder& in) {
+    const auto request = CreateRequest::decode(in, op);
+    const CreateMode mode{request.flags};
+    const bool is_ttl =
+        mode == CreateMode::persistent_ttl || mode == CreateMode::persistent_sequential_ttl;
+    if (is_ttl && op != OpCode::create_ttl) return std::nullopt;
+    if (is_ttl) return Operation{OpCode::create_ttl, request};
+    const bool is_container = mode == CreateMode::container;
+    return Operation{is_container ? OpCode::create_container : OpCode::create, request};
+}
+
 std::optional<Operation> decode_operation(OpCode op, Decoder& in) {
     switch (op) {
         case OpCode::create:
         case OpCode::create2:
         case OpCode::create_container:
-        case OpCode::create_ttl: return Operation{op, CreateRequest::decode(in, op)};
+        case OpCode::create_ttl: return decode_create(op, in);
         case OpCode::remove:
         case OpCode::check: return Operation{op, RemoveRequest::decode(in)};
         case OpCode::set_data: return Operation{op, SetDataRequest::decode(in)};
@@ -39,7 +52,7 @@ std::optional<std::vector<Operation>> decode_operations(std::string_view body) {
     }
 }
 
-// As what an operation's result is labelled: what carries a Stat is a create2.
+// What an operation's result is labelled: a create that carries a Stat is a create2.
 OpCode result_op(OpCode op) {
     const bool carries_stat = op == OpCode::create_container || op == OpCode::create_ttl;
     return carries_stat ? OpCode::create2 : op;
