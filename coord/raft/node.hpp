@@ -5,11 +5,13 @@
 // Read by: Server, through the Application's functions.
 // Thread:  coord: every call and every callback happens on the thread that runs `io`.
 // Holds:   an entry is applied only after a majority has it on disk; applied exactly once, in order.
-// Fails:   construction throws std::runtime_error with one line a person can act on (directory in
-//          use, damaged log). A failed write of term, vote or entries ends the process.
+// Fails:   construction and start() throw std::runtime_error with one line a person can act on
+//          (directory in use, damaged log or snapshot). A failed write of term, vote or entries
+//          ends the process.
 
 #include "coord/base/metrics.hpp"
 #include "coord/base/result.hpp"
+#include "coord/raft/driver.hpp"
 
 #include <boost/asio/io_context.hpp>
 
@@ -25,9 +27,6 @@
 
 namespace coord {
 
-enum class Index : std::uint64_t {};
-enum class Term : std::uint64_t {};
-
 struct NodeOptions {
     std::filesystem::path data_dir;  // holds raft/log, raft/snapshots, raft/meta, raft/lock
     std::string address = "local";   // this member's, as others reach it
@@ -36,9 +35,10 @@ struct NodeOptions {
     std::size_t segment_bytes = std::size_t{8} << 20U;
     std::size_t snapshot_log_bytes = std::size_t{64} << 20U;  // snapshot after so much log
     std::size_t snapshot_slice = 2000;                        // znodes a slice, about 1 ms
+    std::size_t entry_bytes_max = std::size_t{16} << 20U;
+    std::size_t in_flight_entries_max = 4096;
+    std::size_t in_flight_bytes_max = std::size_t{64} << 20U;
 };
-
-enum class Role { follower, candidate, leader };
 
 // What the node calls. All on the coord thread, never from within a call into the node.
 struct Application {
@@ -58,14 +58,16 @@ public:
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
 
-    // Restores the newest snapshot, replays the log, and takes part. A first start with an empty
-    // directory bootstraps a cluster of one. Apply callbacks come from here on.
+    // Restores the newest snapshot (a call of restore() from within), then takes part. A first start
+    // with an empty directory bootstraps a cluster of one. All other callbacks come later, from
+    // `io`: first what the log has, then role_changed.
     void start();
     // Syncs what is in flight and lets go of the directory. No callback comes after it returns.
     void stop();
 
-    // The entry's index, to be matched in apply(). Fails: Errc-less std::errc::not_connected when
-    // this member is not the leader, std::errc::no_buffer_space when too much is in flight.
+    // The entry's index, to be matched in apply(). Fails: std::errc::not_connected when this member
+    // is not the leader, no_buffer_space when too much is in flight, message_size when the entry
+    // is above entry_bytes_max.
     Result<Index> propose(std::string entry);
 
     // How many proposed entries are not yet applied; the proposer packs while this is > 0.

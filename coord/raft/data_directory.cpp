@@ -1,0 +1,107 @@
+#include "coord/raft/data_directory.hpp"
+
+#include "coord/base/log.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+namespace coord {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const fs::path& file, std::string_view what) {
+    throw std::runtime_error(fmt::format(
+        "{}: {}. Nothing was changed. Restore the data directory from a backup, or move it away "
+        "and let this member join anew with an empty one",
+        file.string(),
+        what));
+}
+
+DirectoryLock locked(const fs::path& data_dir) {
+    make_directory(data_dir / "raft");
+    return {data_dir, data_dir / "raft" / "lock"};
+}
+
+// A new id and an old log do not belong together.
+const fs::path& checked_metadata(const fs::path& metadata, const fs::path& log) {
+    const bool has_log = fs::exists(log) && !fs::is_empty(log);
+    if (has_log && !fs::exists(metadata)) refuse(metadata, "term and vote are missing");
+    return metadata;
+}
+
+}  // namespace
+
+DataDirectory::DataDirectory(const fs::path& data_dir,
+                             const std::string& address,
+                             std::size_t segment_bytes)
+    : log_path_(data_dir / "raft" / "log"),
+      snapshots_path_(data_dir / "raft" / "snapshots"),
+      metadata_path_(data_dir / "raft" / "meta"),
+      lock_(locked(data_dir)),
+      metadata_(checked_metadata(metadata_path_, log_path_)),
+      snapshot_(open_newest_snapshot(snapshots_path_)),
+      log_(log_path_, segment_bytes) {
+    auto contents = log_.open(next(contained()));
+    check(contents);
+    if (snapshot_) {
+        restored_.snapshot = snapshot_->metadata();
+        if (log_.last() < contained()) {
+            // A snapshot from the leader was to take the log's place, and a crash came in between.
+            log_.restart(next(contained()), snapshot_->metadata().term);
+            contents = {next(contained()), snapshot_->metadata().term, {}, false};
+        }
+    }
+    restored_.vote = metadata_.vote();
+    restored_.first = contents.first;
+    restored_.entries = std::move(contents.entries);
+    if (restored_.vote.term == Term{0}) bootstrap(address);
+}
+
+void DataDirectory::check(const LogContents& contents) const {
+    const auto& entries = contents.entries;
+    if (metadata_.vote().term == Term{0}) return;  // a first start, perhaps one that was cut short
+    if (contents.is_new) refuse(log_path_, "the log is missing");
+    if (contents.first > next(contained())) {
+        refuse(log_path_,
+               fmt::format("the log begins with entry {}, but the newest snapshot ends with {}",
+                           number(contents.first),
+                           number(contained())));
+    }
+    if (!snapshot_ && entries.empty()) refuse(log_path_, "the log has lost its entries");
+    if (!entries.empty() && entries.back().term > metadata_.vote().term) {
+        refuse(metadata_path_, "the term is older than the log, so this file is an old copy");
+    }
+}
+
+// The configuration comes first; the term that Driver::start gives says that it is complete.
+void DataDirectory::bootstrap(const std::string& address) {
+    if (restored_.entries.empty()) {
+        const std::vector<Member> self{{metadata_.id(), address, MemberRole::voter}};
+        auto bytes = std::make_shared<const std::string>(encode_configuration(self));
+        restored_.entries.push_back({Term{1}, EntryType::configuration, std::move(bytes)});
+        log_.append(Index{1}, Term{0}, restored_.entries);
+        log_.sync();
+        logger("coord.raft").info("cluster bootstrapped id={:016x}", number(metadata_.id()));
+    }
+    restored_.vote.term = Term{1};
+}
+
+Index DataDirectory::contained() const {
+    return snapshot_ ? snapshot_->metadata().index : Index{0};
+}
+
+std::uint64_t DataDirectory::bytes_since_snapshot() const {
+    const auto index = restored_.snapshot ? restored_.snapshot->index : Index{0};
+    std::uint64_t bytes = 0;
+    for (auto i = number(index) + 1 - number(restored_.first); i < restored_.entries.size(); ++i) {
+        bytes += record_size(restored_.entries[i]);
+    }
+    return bytes;
+}
+
+}  // namespace coord

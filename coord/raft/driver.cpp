@@ -1,0 +1,462 @@
+#include "coord/raft/driver.hpp"
+
+#include "coord/raft/fatal.hpp"
+#include "coord/raft/message_check.hpp"
+#include "coord/raft/raft_bridge.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace coord {
+
+namespace {
+
+std::uint64_t to_ms(Driver::Time time) { return static_cast<std::uint64_t>(time.count()); }
+
+BridgeEntry to_bridge(const LogEntry& entry) {
+    // The engine reads configurations only: to it, a command is a term and a place in the log.
+    const bool read = entry.type == EntryType::configuration;
+    return {number(entry.term),
+            static_cast<BridgeEntryType>(entry.type),
+            read ? entry.bytes->data() : nullptr,
+            read ? entry.bytes->size() : 0};
+}
+
+std::vector<BridgeEntry> to_bridge(std::span<const LogEntry> entries) {
+    std::vector<BridgeEntry> list;
+    list.reserve(entries.size());
+    for (const auto& entry : entries) list.push_back(to_bridge(entry));
+    return list;
+}
+
+BridgeSnapshot to_bridge(const SnapshotMetadata& snapshot) {
+    return {number(snapshot.index),
+            number(snapshot.term),
+            number(snapshot.configuration_index),
+            snapshot.configuration.data(),
+            snapshot.configuration.size()};
+}
+
+BridgeOptions to_bridge(const DriverOptions& options) {
+    const auto ms = [](auto duration) { return static_cast<unsigned>(duration.count()); };
+    return {number(options.id),
+            options.address.c_str(),
+            ms(options.election_timeout),
+            ms(options.heartbeat),
+            ms(options.install_timeout),
+            options.in_flight_max,
+            options.seed};
+}
+
+// All but the entries, which receive_entries() hands over in pieces.
+BridgeMessage to_bridge(const Message& message) {
+    BridgeMessage to{};
+    to.peer = number(message.peer);
+    to.term = number(message.term);
+    if (const auto* result = std::get_if<AppendEntriesResult>(&message.body)) {
+        to.type = bridge_append_entries_result;
+        to.body.append_entries_result = {number(result->rejected),
+                                         number(result->last_index),
+                                         result->features,
+                                         result->capacity};
+    } else if (const auto* request = std::get_if<RequestVote>(&message.body)) {
+        to.type = bridge_request_vote;
+        to.body.request_vote = {number(request->candidate),
+                                number(request->last_index),
+                                number(request->last_term),
+                                request->disrupt_leader,
+                                request->pre_vote};
+    } else if (const auto* vote = std::get_if<RequestVoteResult>(&message.body)) {
+        to.type = bridge_request_vote_result;
+        to.body.request_vote_result = {
+            vote->granted, vote->pre_vote, vote->features, vote->capacity};
+    } else if (const auto* install = std::get_if<InstallSnapshot>(&message.body)) {
+        to.type = bridge_install_snapshot;
+        to.body.install_snapshot = to_bridge(install->snapshot);
+    } else if (const auto* now = std::get_if<TimeoutNow>(&message.body)) {
+        to.type = bridge_timeout_now;
+        to.body.timeout_now = {number(now->last_index), number(now->last_term)};
+    }
+    return to;
+}
+
+// All but an append's entries and a snapshot's configuration, which the engine does not have.
+Message from_bridge(const BridgeMessage& from) {
+    Message to{MemberId{from.peer}, Term{from.term}, {}};
+    switch (from.type) {
+        case bridge_append_entries: {
+            const auto& body = from.body.append_entries;
+            to.body = AppendEntries{Index{body.previous_index},
+                                    Term{body.previous_term},
+                                    Index{body.commit},
+                                    body.count,
+                                    {}};
+            break;
+        }
+        case bridge_append_entries_result: {
+            const auto& body = from.body.append_entries_result;
+            to.body = AppendEntriesResult{
+                Index{body.rejected}, Index{body.last_index}, body.features, body.capacity};
+            break;
+        }
+        case bridge_request_vote: {
+            const auto& body = from.body.request_vote;
+            to.body = RequestVote{MemberId{body.candidate},
+                                  Index{body.last_index},
+                                  Term{body.last_term},
+                                  body.disrupt_leader,
+                                  body.pre_vote};
+            break;
+        }
+        case bridge_request_vote_result: {
+            const auto& body = from.body.request_vote_result;
+            to.body = RequestVoteResult{body.granted, body.pre_vote, body.features, body.capacity};
+            break;
+        }
+        case bridge_install_snapshot: {
+            const auto& body = from.body.install_snapshot;
+            to.body = InstallSnapshot{
+                {Index{body.index}, Term{body.term}, Index{body.configuration_index}, {}}};
+            break;
+        }
+        case bridge_timeout_now: {
+            const auto& body = from.body.timeout_now;
+            to.body = TimeoutNow{Index{body.last_index}, Term{body.last_term}};
+            break;
+        }
+    }
+    return to;
+}
+
+}  // namespace
+
+Driver::Driver(DriverOptions options)
+    : options_(std::move(options)), bridge_([this] {
+          const auto plain = to_bridge(options_);
+          return bridge_open(&plain);
+      }()) {
+    assert(bridge_ != nullptr);
+}
+
+Driver::~Driver() { bridge_close(bridge_); }
+
+void Driver::start(Time now, Restored restored, Effects& effects) {
+    now_ = now;
+    const auto is_configuration = [](const LogEntry& e) {
+        return e.type == EntryType::configuration && !e.bytes->empty();
+    };
+    const auto& entries = restored.entries;
+    const auto newest = std::find_if(entries.rbegin(), entries.rend(), is_configuration);
+    const std::string* configuration = nullptr;
+    if (newest != entries.rend()) {
+        configuration = newest->bytes.get();
+    } else if (restored.snapshot) {
+        configuration = &restored.snapshot->configuration;
+    }
+    if (configuration != nullptr) members_ = decode_configuration(*configuration).value();
+
+    // libraft lets a lone voter lead at once, but in its old term: an entry that its last life sent
+    // to a stand-by and did not write itself would share index and term with a new one.
+    if (is_lone_voter(members_, options_.id)) {
+        restored.vote = {Term{number(restored.vote.term) + 1}, options_.id};
+        effects.vote = restored.vote;
+    }
+    if (restored.snapshot) {
+        snapshot_ = restored.snapshot;
+        applied_ = restored.snapshot->index;
+        applied_term_ = restored.snapshot->term;
+        configuration_ = restored.snapshot->configuration;
+        configuration_index_ = restored.snapshot->configuration_index;
+    }
+    const auto snapshot = restored.snapshot ? to_bridge(*restored.snapshot) : BridgeSnapshot{};
+    const auto list = to_bridge(std::span<const LogEntry>(entries));
+    const BridgeStart plain{number(restored.vote.term),
+                            number(restored.vote.voted_for),
+                            restored.snapshot ? &snapshot : nullptr,
+                            number(restored.first),
+                            list.data(),
+                            list.size()};
+    persisted_ = Index{number(restored.first) + entries.size() - 1};
+    assert(persisted_ >= applied_);
+    const auto contained = number(applied_) + 1 - number(restored.first);
+    assert(contained <= entries.size());
+    first_ = next(applied_);
+    previous_term_ = applied_term_;
+    for (auto i = contained; i < entries.size(); ++i) {
+        bytes_ += entries[i].bytes->size();
+        entries_.push_back(std::move(restored.entries[i]));
+    }
+    step(
+        {}, effects, [&](BridgeUpdate* u) { return bridge_start(bridge_, to_ms(now), &plain, u); });
+}
+
+void Driver::timeout(Time now, Effects& effects) {
+    now_ = now;
+    step({}, effects, [&](BridgeUpdate* u) { return bridge_timeout(bridge_, to_ms(now), u); });
+}
+
+void Driver::announce_commit(Time now, Effects& effects) {
+    now_ = now;
+    if (bridge_state(bridge_) != bridge_leader || members_.size() < 2) return;
+    step({}, effects, [&](BridgeUpdate* u) { return bridge_heartbeat(bridge_, to_ms(now), u); });
+}
+
+Result<Index> Driver::propose(Time now, EntryType type, std::string bytes, Effects& effects) {
+    now_ = now;
+    if (role_ != Role::leader) return make_error_code(boost::system::errc::not_connected);
+    const LogEntry entry{term(), type, std::make_shared<const std::string>(std::move(bytes))};
+    const Index index = next(last());
+    const auto plain = to_bridge(entry);
+    int error = 0;
+    step({&entry, 1}, effects, [&](BridgeUpdate* u) {
+        error = bridge_submit(bridge_, to_ms(now), &plain, u);
+        const bool refused =
+            error == bridge_not_leader || error == bridge_no_space || error == bridge_busy;
+        return refused ? 0 : error;
+    });
+    if (error == bridge_no_space) return make_error_code(boost::system::errc::no_space_on_device);
+    if (error == bridge_busy) return make_error_code(boost::system::errc::device_or_resource_busy);
+    if (error != 0) return make_error_code(boost::system::errc::not_connected);
+    return index;
+}
+
+void Driver::persisted(Time now, std::uint64_t sequence, Effects& effects) {
+    now_ = now;
+    Index last{};
+    while (!outstanding_.empty() && outstanding_.front().sequence <= sequence) {
+        last = outstanding_.front().last;
+        outstanding_.pop_front();
+    }
+    // What is written next may replace some of it; the engine has forgotten that already.
+    for (const auto& later : outstanding_) last = std::min(last, previous(later.first));
+    if (last <= persisted_) return;
+    persisted_ = last;
+    step({}, effects, [&](BridgeUpdate* u) {
+        return bridge_persisted(bridge_, to_ms(now), number(last), u);
+    });
+}
+
+bool Driver::receive(Time now, const Message& message, Effects& effects) {
+    now_ = now;
+    if (message.peer == options_.id || !is_well_formed(message)) return false;
+    if (std::holds_alternative<AppendEntries>(message.body)) {
+        receive_entries(now, message, effects);
+        return true;
+    }
+    const auto plain = to_bridge(message);
+    step({}, effects, [&](BridgeUpdate* u) {
+        return bridge_receive(bridge_, to_ms(now), &plain, u);
+    });
+    return true;
+}
+
+// libraft 0.22.1 records the index of the first entry of a message for a configuration anywhere in
+// it: so each configuration begins a message of its own.
+void Driver::receive_entries(Time now, const Message& message, Effects& effects) {
+    const auto& body = std::get<AppendEntries>(message.body);
+    const std::span<const LogEntry> all(body.entries);
+    BridgeMessage plain{};
+    plain.type = bridge_append_entries;
+    plain.peer = number(message.peer);
+    plain.term = number(message.term);
+    std::size_t begin = 0;
+    do {
+        auto end = begin + 1;
+        while (end < all.size() && all[end].type != EntryType::configuration) ++end;
+        const auto piece = all.subspan(begin, std::min(end, all.size()) - begin);
+        const auto list = to_bridge(piece);
+        const auto before = begin == 0 ? body.previous_term : all[begin - 1].term;
+        plain.body.append_entries = {number(body.previous_index) + begin,
+                                     number(before),
+                                     number(body.commit),
+                                     list.data(),
+                                     list.size()};
+        step(piece, effects, [&](BridgeUpdate* u) {
+            return bridge_receive(bridge_, to_ms(now), &plain, u);
+        });
+        begin = end;
+    } while (begin < all.size());
+}
+
+std::optional<SnapshotMetadata> Driver::snapshot_point() const {
+    // A leader can commit what a majority has before its own disk does: such a snapshot would be
+    // ahead of its log.
+    const bool is_new = !snapshot_ || applied_ > snapshot_->index;
+    if (installing_ || !is_new || applied_ > persisted_ || configuration_.empty()) return {};
+    return SnapshotMetadata{applied_, applied_term_, configuration_index_, configuration_};
+}
+
+Index Driver::snapshot_taken(Time now, const SnapshotMetadata& snapshot, Effects& effects) {
+    now_ = now;
+    if (installing_ || (snapshot_ && snapshot_->index >= snapshot.index)) return Index{0};
+    const auto trailing = members_.size() < 2 ? 0
+                                              : std::min<std::uint64_t>(options_.trailing_entries,
+                                                                        number(snapshot.index));
+    snapshot_ = snapshot;
+    const auto plain = to_bridge(snapshot);
+    step({}, effects, [&](BridgeUpdate* u) {
+        return bridge_snapshot_taken(
+            bridge_, to_ms(now), &plain, static_cast<unsigned>(trailing), u);
+    });
+    return Index{number(snapshot.index) - trailing};
+}
+
+void Driver::installed(Time now, const SnapshotMetadata& snapshot, Effects& effects) {
+    now_ = now;
+    assert(installing_);
+    installing_ = false;
+    snapshot_ = snapshot;
+    applied_ = persisted_ = snapshot.index;
+    applied_term_ = previous_term_ = snapshot.term;
+    first_ = next(snapshot.index);
+    configuration_ = snapshot.configuration;
+    configuration_index_ = snapshot.configuration_index;
+    members_ = decode_configuration(configuration_).value();
+    const auto plain = to_bridge(snapshot);
+    step({}, effects, [&](BridgeUpdate* u) {
+        return bridge_snapshot_installed(bridge_, to_ms(now), &plain, u);
+    });
+}
+
+void Driver::step(std::span<const LogEntry> offered, Effects& effects, const Call& call) {
+    BridgeUpdate update{};
+    const int error = call(&update);
+    if (error != 0) {
+        end_process(std::string("the raft engine has failed: ") + bridge_error_text(error));
+    }
+    if (update.vote_changed) {
+        effects.vote = Vote{term(), MemberId{bridge_voted_for(bridge_)}};
+    }
+    if (update.install) take_install(update, effects);
+    if (update.entries_index != 0) take_entries(update, offered, effects);
+    take_messages(update, effects);
+    if (update.state_changed && bridge_state(bridge_) == bridge_leader) ready_ = last();
+    if (update.commit_changed) apply(now_, effects);
+    announce_role(effects);
+    forget();
+}
+
+void Driver::take_entries(const BridgeUpdate& update,
+                          std::span<const LogEntry> offered,
+                          Effects& effects) {
+    const Index first{update.entries_index};
+    assert(first > applied_ && first >= first_);
+    while (number(first_) + entries_.size() > number(first)) {
+        bytes_ -= entries_.back().bytes->size();
+        entries_.pop_back();
+    }
+    assert(number(first_) + entries_.size() == number(first));
+    persisted_ = std::min(persisted_, previous(first));
+    Append append{++sequence_, first, term_of(previous(first)), {}};
+    if (update.barrier) {
+        append.entries.push_back({term(), EntryType::barrier, std::make_shared<std::string>()});
+    } else {
+        const auto taken = offered.subspan(update.entries_offset, update.entries_count);
+        append.entries.assign(taken.begin(), taken.end());
+    }
+    for (const auto& entry : append.entries) {
+        bytes_ += entry.bytes->size();
+        entries_.push_back(entry);
+    }
+    outstanding_.push_back({sequence_, first, Index{number(first) + append.entries.size() - 1}});
+    effects.appends.push_back(std::move(append));
+}
+
+void Driver::take_messages(const BridgeUpdate& update, Effects& effects) {
+    for (const auto& plain : std::span(update.messages, update.message_count)) {
+        auto message = from_bridge(plain);
+        if (auto* append = std::get_if<AppendEntries>(&message.body)) {
+            const auto first = next(append->previous_index);
+            for (std::size_t i = 0; i < append->count && has(first); ++i) {
+                append->entries.push_back(entries_[number(first) - number(first_) + i]);
+            }
+        } else if (auto* install = std::get_if<InstallSnapshot>(&message.body)) {
+            assert(snapshot_ && snapshot_->index == install->snapshot.index);
+            install->snapshot = *snapshot_;
+        }
+        effects.messages.push_back(std::move(message));
+    }
+}
+
+void Driver::take_install(const BridgeUpdate& update, Effects& effects) {
+    const auto& plain = update.snapshot;
+    effects.install = SnapshotMetadata{
+        Index{plain.index},
+        Term{plain.term},
+        Index{plain.configuration_index},
+        std::string(static_cast<const char*>(plain.configuration), plain.configuration_length)};
+    // The engine has dropped its log; what is still being written no longer counts.
+    installing_ = true;
+    entries_.clear();
+    bytes_ = 0;
+    outstanding_.clear();
+    first_ = next(Index{plain.index});
+    previous_term_ = Term{plain.term};
+    persisted_ = Index{0};
+}
+
+void Driver::apply(Time now, Effects& effects) {
+    // While it installs, the engine may say that the snapshot's index is committed: it is not here.
+    if (installing_) return;
+    while (applied_ < Index{bridge_commit_index(bridge_)}) {
+        const Index index = next(applied_);
+        const LogEntry entry = entries_.at(number(index) - number(first_));
+        applied_ = index;
+        applied_term_ = entry.term;
+        effects.committed.push_back({index, entry});
+        if (entry.type != EntryType::configuration) continue;
+        configuration_index_ = index;
+        configuration_ = *entry.bytes;
+        members_ = decode_configuration(configuration_).value();
+        const auto plain = to_bridge(entry);
+        step({}, effects, [&](BridgeUpdate* u) {
+            return bridge_configured(bridge_, to_ms(now), number(index), &plain, u);
+        });
+    }
+}
+
+void Driver::announce_role(Effects& effects) {
+    auto role = Role::follower;
+    if (bridge_state(bridge_) == bridge_candidate) role = Role::candidate;
+    if (bridge_state(bridge_) == bridge_leader) {
+        if (applied_ < ready_) return;
+        role = Role::leader;
+    }
+    if (role == role_) return;
+    role_ = role;
+    effects.roles.push_back({role, term()});
+}
+
+// Entries that are done stay only for peers that lag, and only so many bytes of them.
+void Driver::forget() {
+    const auto allowed = members_.size() < 2 ? 0 : options_.memory_bytes;
+    const auto done = std::min(applied_, persisted_);
+    while (!entries_.empty() && first_ <= done && (allowed == 0 || bytes_ > allowed)) {
+        bytes_ -= entries_.front().bytes->size();
+        previous_term_ = entries_.front().term;
+        entries_.pop_front();
+        first_ = next(first_);
+    }
+}
+
+Term Driver::term_of(Index index) const {
+    if (index == previous(first_)) return previous_term_;
+    return entries_.at(number(index) - number(first_)).term;
+}
+
+bool Driver::has(Index index) const {
+    return index >= first_ && number(index) < number(first_) + entries_.size();
+}
+
+Driver::Time Driver::deadline() const {
+    return Time{static_cast<Time::rep>(bridge_deadline_ms(bridge_))};
+}
+
+Term Driver::term() const { return Term{bridge_term(bridge_)}; }
+
+MemberId Driver::leader() const { return MemberId{bridge_leader_id(bridge_)}; }
+
+Index Driver::last() const { return Index{bridge_last_index(bridge_)}; }
+
+}  // namespace coord

@@ -1,0 +1,168 @@
+#pragma once
+// Raft decided, nothing done: events and the time go in, what has to be done comes out.
+//
+// Fed by:  Node, with proposals, completions of writes, messages and time-outs.
+// Read by: Node, which carries out the Effects; the simulator, which does so on simulated disks.
+// Thread:  coord. No file, no socket, no clock.
+// Holds:   an entry is committed once a majority has said that it is on disk, in index order.
+//          Only what is both applied and on disk is forgotten.
+// Fails:   propose: std::errc::not_connected unless this member leads. A peer's message that breaks
+//          the protocol is refused. An engine that contradicts itself ends the process.
+
+#include "coord/base/result.hpp"
+#include "coord/raft/configuration.hpp"
+#include "coord/raft/entry.hpp"
+#include "coord/raft/message.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+struct Bridge;
+struct BridgeUpdate;
+
+namespace coord {
+
+enum class Role { follower, candidate, leader };
+
+struct Vote {
+    Term term{};
+    MemberId voted_for{};
+
+    bool operator==(const Vote&) const = default;
+};
+
+// Entries to write. What the log has from `first` on is replaced.
+struct Append {
+    std::uint64_t sequence = 0;  // to be given to Driver::persisted
+    Index first{};
+    Term previous_term{};  // of the entry before `first`; 0 if there is none
+    std::vector<LogEntry> entries;
+};
+
+struct Committed {
+    Index index{};
+    LogEntry entry;
+};
+
+struct RoleChange {
+    Role role{};
+    Term term{};
+};
+
+// To be carried out in the order of the members: the vote must be on disk before anything else.
+struct Effects {
+    std::optional<Vote> vote;
+    std::vector<Append> appends;
+    std::vector<Message> messages;
+    std::optional<SnapshotMetadata> install;  // fetch it, then call Driver::installed
+    std::vector<Committed> committed;
+    std::vector<RoleChange> roles;
+};
+
+struct DriverOptions {
+    MemberId id{};
+    std::string address;
+    std::chrono::milliseconds heartbeat{50};
+    std::chrono::milliseconds election_timeout{300};
+    std::chrono::milliseconds install_timeout{std::chrono::minutes{10}};
+    unsigned in_flight_max = 256;  // messages to a peer that it has not yet answered
+    unsigned seed = 0;
+    std::size_t trailing_entries = 20'000;  // kept behind a snapshot for members that lag
+    std::size_t memory_bytes = std::size_t{8} << 20U;  // of entries kept for them in memory
+};
+
+// What the disk has. Entries that the snapshot contains may come without their bytes.
+struct Restored {
+    Vote vote;
+    std::optional<SnapshotMetadata> snapshot;
+    Index first{1};  // of `entries`; at most one behind the snapshot's
+    std::vector<LogEntry> entries;
+};
+
+class Driver {
+public:
+    using Time = std::chrono::milliseconds;  // since any moment, the same for all calls
+
+    explicit Driver(DriverOptions options);
+    ~Driver();
+    Driver(const Driver&) = delete;
+    Driver& operator=(const Driver&) = delete;
+
+    void start(Time now, Restored restored, Effects& effects);
+    void timeout(Time now, Effects& effects);  // due at deadline()
+    Result<Index> propose(Time now, EntryType type, std::string bytes, Effects& effects);
+    // All appends up to and including `sequence` are on disk.
+    void persisted(Time now, std::uint64_t sequence, Effects& effects);
+    // False: the message was refused, and its sender cannot be trusted.
+    bool receive(Time now, const Message& message, Effects& effects);
+    // Tells the peers at once what is committed, instead of with the next heartbeat.
+    void announce_commit(Time now, Effects& effects);
+
+    // What a snapshot cut now would be of; nothing while there is nothing new to contain.
+    [[nodiscard]] std::optional<SnapshotMetadata> snapshot_point() const;
+    // It is on disk. Returns up to where the log may be discarded.
+    Index snapshot_taken(Time now, const SnapshotMetadata& snapshot, Effects& effects);
+    void installed(Time now, const SnapshotMetadata& snapshot, Effects& effects);
+
+    [[nodiscard]] Time deadline() const;
+    // A leader is one only once everything that its log held at its election is applied.
+    [[nodiscard]] Role role() const { return role_; }
+    [[nodiscard]] Term term() const;
+    [[nodiscard]] MemberId leader() const;
+    [[nodiscard]] Index applied() const { return applied_; }
+    [[nodiscard]] Index last() const;
+    [[nodiscard]] const std::vector<Member>& members() const { return members_; }
+
+private:
+    struct Outstanding {
+        std::uint64_t sequence;
+        Index first;
+        Index last;
+    };
+    using Call = std::function<int(BridgeUpdate*)>;
+
+    void step(std::span<const LogEntry> offered, Effects& effects, const Call& call);
+    void
+    take_entries(const BridgeUpdate& update, std::span<const LogEntry> offered, Effects& effects);
+    void take_messages(const BridgeUpdate& update, Effects& effects);
+    void take_install(const BridgeUpdate& update, Effects& effects);
+    void receive_entries(Time now, const Message& message, Effects& effects);
+    void apply(Time now, Effects& effects);
+    void announce_role(Effects& effects);
+    void forget();
+    [[nodiscard]] Term term_of(Index index) const;
+    [[nodiscard]] bool has(Index index) const;
+
+    const DriverOptions options_;
+    Bridge* const bridge_;
+    Time now_{};
+
+    std::deque<LogEntry> entries_;  // from first_ on
+    Index first_{1};
+    Term previous_term_{};  // of the entry before first_
+    std::size_t bytes_ = 0;
+    Index persisted_{};
+    Index applied_{};
+    Term applied_term_{};
+    std::uint64_t sequence_ = 0;
+    std::deque<Outstanding> outstanding_;
+
+    std::optional<SnapshotMetadata> snapshot_;  // the newest on disk
+    bool installing_ = false;
+    Index configuration_index_{};  // of the last committed configuration
+    std::string configuration_;
+    std::vector<Member> members_;
+
+    Role role_ = Role::follower;  // as announced
+    Index ready_{};               // a leader is announced when this is applied
+};
+
+}  // namespace coord

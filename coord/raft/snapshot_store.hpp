@@ -1,0 +1,61 @@
+#pragma once
+// Snapshots on disk: one file each, whole or not there.
+//
+// Fed by:  SnapshotTaker, chunk by chunk.
+// Read by: Node at start.
+// Thread:  one at a time: coord at start, then snapshot.
+// Holds:   a file gets its name only when its content is on disk. The newest two are kept.
+// Fails:   throws std::system_error if the disk fails; reading throws std::runtime_error if the
+//          file is damaged.
+
+#include "coord/raft/entry.hpp"
+#include "coord/raft/file.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace coord {
+
+class SnapshotWriter {
+public:
+    SnapshotWriter(std::filesystem::path directory, const SnapshotMetadata& metadata);
+
+    void write(std::string_view chunk);
+    void finish();  // from here on it is the newest snapshot
+
+private:
+    void put(std::string_view bytes);
+
+    const std::filesystem::path directory_;
+    const Index index_;
+    File file_;
+    std::uint64_t offset_ = 0;
+    std::uint32_t crc_ = 0;  // of all chunks so far
+};
+
+class SnapshotReader {
+public:
+    explicit SnapshotReader(std::filesystem::path path);
+
+    [[nodiscard]] const SnapshotMetadata& metadata() const { return metadata_; }
+    // False at the end, which it reaches only if the whole content was right.
+    bool next(std::string& chunk);
+
+private:
+    [[noreturn]] void refuse() const;
+    std::string take(std::size_t count);
+
+    File file_;
+    std::uint64_t size_ = 0;
+    std::uint64_t offset_ = 0;
+    std::uint32_t crc_ = 0;
+    SnapshotMetadata metadata_;
+};
+
+// The newest snapshot, if there is any. Creates the directory and clears what a crash left in it.
+std::optional<SnapshotReader> open_newest_snapshot(const std::filesystem::path& directory);
+
+}  // namespace coord
