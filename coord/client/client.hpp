@@ -95,7 +95,8 @@ using Op = std::variant<CreateOp, RemoveOp, SetDataOp, CheckOp>;
 // A multi's reply: one error per operation (ok for all, or the culprit's code and -2 after it).
 struct MultiResult {
     std::vector<Errc> errors;
-    std::vector<std::optional<Stat>> stats;  // of creates (as create2) and sets
+    // Of sets. Of creates only where the server tells it: ZooKeeper does for containers alone.
+    std::vector<std::optional<Stat>> stats;
     std::vector<std::string> paths;          // of creates, with their sequence number; else empty
     [[nodiscard]] Errc first_error() const;  // ok when all went through
 };
