@@ -6,7 +6,10 @@
 // Thread:  agent, as the Client's.
 // Holds:   callbacks are told one at a time and in an order in which the states existed per znode;
 //          between disconnect and the end of the next full read nothing is lost: what changed
-//          meanwhile is told as change, what vanished as removal. `index` never goes back.
+//          meanwhile is told as change, what vanished as removal. `settled`'s zxid never goes back.
+// Fails:   never to its user: what cannot be read now is read again after the next connect, or a
+//          second later. The ensemble must be ZooKeeper 3.6 or newer, and up to 3.8 no other watch
+//          may be set on the root itself through the same Client: the last one would win.
 
 #include "coord/client/client.hpp"
 
@@ -43,7 +46,8 @@ public:
     TreeCache(const TreeCache&) = delete;
     TreeCache& operator=(const TreeCache&) = delete;
 
-    // Creates the root if it is missing, watches, and reads. Call before Client::start(), or after.
+    // Creates the root if it is missing (and again if somebody removes it), watches, and reads.
+    // Call before Client::start(), or after. The Client outlives the cache.
     void start();
     void stop();
 
