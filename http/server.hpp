@@ -3,8 +3,9 @@
 //
 // Fed by:  HTTP clients; Catalog's and KvStore's publications, posted from the agent thread.
 // Read by: HTTP clients.
-// Thread:  runs its own io_context; publish() may be called from the agent thread. Writes are
-//          co_spawned onto the agent thread, where Registrar and KvStore live.
+// Thread:  runs one io_context on one thread of its own, to which all state here is confined
+//          (HttpConfig::threads above 1 is taken as 1). publish() may be called from the agent
+//          thread. Writes are co_spawned onto that, where Registrar and KvStore live.
 // Holds:   no lookup waits for coord: reads come from the indexes here. A blocking query is woken
 //          only when its own filtered result changed.
 // Fails:   construction throws std::runtime_error with one line (port in use).
@@ -18,6 +19,8 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,6 +36,19 @@ struct Backend {
     agent::Catalog& catalog;
     agent::KvStore& kv;
     agent::Journal& journal;
+    // The newest zxid of the agent's client: a registration waits until the catalog has reached it,
+    // so that who registers and then asks finds it. Empty: nobody waits.
+    std::function<coord::Zxid()> last_zxid = {};
+};
+
+// What a client may take of this room; each has a counter for "hit it".
+struct ServerLimits {
+    std::size_t header_bytes_max = std::size_t{64} << 10U;
+    std::size_t kv_value_bytes_max = std::size_t{512} << 10U;
+    std::size_t waiting_max = 20'000;           // blocking queries
+    std::chrono::milliseconds idle{120'000};    // between two requests of a connection
+    std::chrono::milliseconds request{30'000};  // from its first byte to its last
+    std::chrono::milliseconds reply{60'000};    // until the client has taken it
 };
 
 struct CoordStatus {
@@ -54,6 +70,8 @@ struct ServerOptions {
     std::function<CoordStatus()> coord_status;  // any thread
     std::function<void()> leave;                // PUT /v1/agent/leave; any thread
     std::function<void()> reload;               // PUT /v1/agent/reload; any thread
+    std::function<std::int64_t()> clock_ms;     // milliseconds since 1970; any thread
+    ServerLimits limits;
 };
 
 class Server {
