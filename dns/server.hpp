@@ -27,6 +27,7 @@ struct ServerOptions {
     std::string datacenter;  // "dc1"
     std::string node;        // this agent's node name, for NS and SOA
     std::string address;     // this node's address, for the NS name when the node is not yet known
+    std::string version = {};  // for CH TXT version.bind, on loopback only; empty: refused
 };
 
 class Server {

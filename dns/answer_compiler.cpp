@@ -1,0 +1,379 @@
+#include "dns/answer_compiler.hpp"
+
+#include "dns/query.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace dns {
+
+namespace {
+
+// What is left of a message over TCP after the longest question, OPT and one error option.
+constexpr std::size_t answer_bytes_max = 65'535 - header_bytes - name_bytes_max - 4 - 11 - 6;
+// RFC 6763 §6.2 wants TXT small; this only keeps one node's metadata from filling a message.
+constexpr std::size_t txt_bytes_max = 4096;
+
+bool is_hostname(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
+                                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                   "0123456789-_.") == std::string_view::npos;
+}
+
+std::optional<Labels> hostname(std::string_view text) {
+    if (!is_hostname(text)) return std::nullopt;
+    return parse_name(text);
+}
+
+std::string replaced(std::string_view text, char what, std::string_view with) {
+    std::string result;
+    for (const char c : text) {
+        if (c == what) {
+            result += with;
+        } else {
+            result += c;
+        }
+    }
+    return result;
+}
+
+// RFC 1464: "key=value", with the key's own backquotes, equals signs and outer spaces quoted. A key
+// that starts with rfc1035- gives its bare value, as in Consul.
+std::string txt_text(const std::string& key, const std::string& value) {
+    if (key.starts_with("rfc1035-")) return value;
+    std::string quoted = replaced(replaced(key, '`', "``"), '=', "`=");
+    const auto first = std::min(quoted.find_first_not_of(' '), quoted.size());
+    const auto last = quoted.find_last_not_of(' ');
+    std::string spaced;
+    for (std::size_t i = 0; i < quoted.size(); ++i) {
+        if (i < first || (last != std::string::npos && i > last)) spaced += '`';
+        spaced += quoted[i];
+    }
+    return spaced + "=" + replaced(value, '`', "``");
+}
+
+// Character strings of at most 255 octets each.
+std::vector<std::uint8_t> txt_rdata(std::string_view text) {
+    std::vector<std::uint8_t> rdata;
+    do {
+        const auto part = text.substr(0, 255);
+        rdata.push_back(static_cast<std::uint8_t>(part.size()));
+        append(rdata, octets(part));
+        text.remove_prefix(part.size());
+    } while (!text.empty());
+    return rdata;
+}
+
+const std::string& node_address(const agent::InstanceView& instance) {
+    return instance.node ? instance.node->record.address : instance.record.node_address;
+}
+
+const std::string& address_of(const agent::InstanceView& instance) {
+    const auto& own = instance.record.service.address;
+    return own.empty() ? node_address(instance) : own;
+}
+
+}  // namespace
+
+// The records of one name. Duplicates are dropped: a set of records is a set (RFC 2181 §5).
+class AnswerCompiler::Builder {
+public:
+    explicit Builder(AnswerCompiler& compiler) : compiler_(compiler) {}
+
+    // An address gives A or AAAA; a hostname is kept for the case that there is no address.
+    void add_address(const std::string& text) {
+        if (const auto ip = parse_ip(text)) {
+            add(ip->is_v4() ? Slot::a : Slot::aaaa, ip->is_v4() ? rr::a : rr::aaaa, ip->octets());
+        } else if (const auto host = hostname(text)) {
+            add(Slot::cname, rr::cname, octets(*host));
+        } else if (!text.empty()) {
+            compiler_.counters_.unpublishable.add();
+        }
+    }
+
+    void add_txt(const std::map<std::string, std::string>& meta) {
+        for (const auto& [key, value] : meta) {
+            const auto rdata = txt_rdata(txt_text(key, value));
+            if (rdata.size() <= txt_bytes_max) add(Slot::txt, rr::txt, rdata);
+        }
+    }
+
+    void add_srv(const agent::InstanceView& instance) {
+        const auto& weights = instance.record.service.weights;
+        std::vector<std::uint8_t> rdata;
+        append_u16(rdata, 1);  // Priority: all alike, as in Consul.
+        append_u16(rdata,
+                   instance.health == agent::Health::warning ? weights.warning : weights.passing);
+        append_u16(rdata, instance.record.service.port);
+        const auto& address = address_of(instance);
+        if (const auto ip = parse_ip(address)) {
+            const Labels owner = target_owner(instance, *ip);
+            append(rdata, octets(owner));
+            append(rdata, octets(compiler_.grammar_.domain()));
+            if (add(Slot::srv, rr::srv, rdata)) add_extra(owner, *ip);
+        } else if (const auto host = hostname(address)) {
+            append(rdata, octets(*host));
+            add(Slot::srv, rr::srv, rdata);
+        }
+    }
+
+    void add_ptr(const Labels& target) {
+        add(Slot::ptr, rr::ptr, octets(target + compiler_.grammar_.domain()));
+    }
+
+    AnswerSet build() {
+        AnswerSet set;
+        // A CNAME stands alone (RFC 2181 §10.1), so an address beats it.
+        if (!at(Slot::a).empty() || !at(Slot::aaaa).empty()) at(Slot::cname) = {};
+        at(Slot::cname).pick_one();
+        for (std::size_t i = 0; i < slot_count; ++i) set.slots[i] = builders_[i].build();
+        return set;
+    }
+
+private:
+    AnswerBuilder& at(Slot slot) { return builders_[static_cast<std::size_t>(slot)]; }
+
+    bool add(Slot slot, std::uint16_t type, Octets rdata) {
+        if (!seen_.emplace(slot, text(rdata)).second) return false;
+        auto& builder = at(slot);
+        if (builder.count() >= compiler_.options_.records_max ||
+            builder.bytes() + 12 + rdata.size() > answer_bytes_max) {
+            compiler_.counters_.records_left_out.add();
+            return false;
+        }
+        builder.add(type, compiler_.ttl_, rdata);
+        return true;
+    }
+
+    void add_extra(const Labels& owner, const IpAddress& ip) {
+        if (!owners_.insert(owner).second) return;
+        at(Slot::srv).add_extra(owner, ip.is_v4() ? rr::a : rr::aaaa, compiler_.ttl_, ip.octets());
+    }
+
+    // The node's name if it leads to this address; it does not while the node is not published.
+    Labels target_owner(const agent::InstanceView& instance, const IpAddress& ip) {
+        if (instance.node && address_of(instance) == instance.node->record.address) {
+            if (auto node = compiler_.grammar_.node_target(instance.record.node)) return *node;
+        }
+        return compiler_.grammar_.address_target(ip);
+    }
+
+    AnswerCompiler& compiler_;
+    std::array<AnswerBuilder, slot_count> builders_;
+    std::set<std::pair<Slot, std::string>> seen_;
+    std::set<Labels> owners_;
+};
+
+AnswerCompiler::AnswerCompiler(AnswerTable& table, const Grammar& grammar, CompilerOptions options)
+    : table_(table),
+      grammar_(grammar),
+      options_(std::move(options)),
+      ttl_(static_cast<std::uint32_t>(options_.ttl.count())) {
+    // The kinds exist before anything is registered, and so does the name server.
+    for (const auto* kind : {"\7service", "\4node", "\4addr"}) table_.hold(Space::forward, kind);
+    publish_name_server();
+}
+
+void AnswerCompiler::apply(const agent::Publication& publication) {
+    for (const auto& node : publication.nodes) update_node(node);
+    for (const auto& service : publication.services) update_service(service);
+    for (const auto& name : publication.removed_services) remove_service(name);
+    for (const auto& name : publication.removed_nodes) remove_node(name);
+    rebuild_reverse();
+    table_.commit(static_cast<std::uint32_t>(publication.index), publication.synced);
+}
+
+void AnswerCompiler::update_node(const std::shared_ptr<const agent::NodeView>& view) {
+    const auto key = Grammar::node_key(view->record.name);
+    if (!key) return counters_.unpublishable.add();
+    auto& node = nodes_[*key];
+    node.views[view->record.name] = view;
+    rebuild_node(*key, node);
+    if (view->record.name == options_.node) publish_name_server();
+}
+
+void AnswerCompiler::remove_node(std::string_view name) {
+    const auto key = Grammar::node_key(name);
+    const auto node = key ? nodes_.find(*key) : nodes_.end();
+    if (node == nodes_.end() || node->second.views.erase(std::string(name)) == 0) return;
+    if (!node->second.views.empty()) return rebuild_node(*key, node->second);
+    track(*key, &Reverse::nodes, node->second.addresses, {});
+    table_.remove(Space::forward, *key);
+    nodes_.erase(node);
+}
+
+void AnswerCompiler::rebuild_node(const Labels& key, Node& node) {
+    counters_.rebuilt.add();
+    table_.put(Space::forward, key, compile(node));
+    std::set<IpAddress> addresses;
+    for (const auto& [name, view] : node.views) {
+        if (const auto ip = parse_ip(view->record.address)) addresses.insert(*ip);
+    }
+    track(key, &Reverse::nodes, node.addresses, std::move(addresses));
+}
+
+AnswerSet AnswerCompiler::compile(const Node& node) {
+    Builder builder(*this);
+    for (const auto& [name, view] : node.views) {
+        builder.add_address(view->record.address);
+        builder.add_txt(view->record.meta);
+    }
+    return builder.build();
+}
+
+// ns.<domain> is this agent: whoever got an answer from it can ask it again.
+void AnswerCompiler::publish_name_server() {
+    const auto key = Grammar::node_key(options_.node);
+    const auto node = key ? nodes_.find(*key) : nodes_.end();
+    Builder builder(*this);
+    if (node != nodes_.end() && node->second.views.contains(options_.node)) {
+        builder.add_address(node->second.views.at(options_.node)->record.address);
+    } else {
+        builder.add_address(options_.address);
+    }
+    table_.put(Space::forward, "\2ns", builder.build());
+}
+
+void AnswerCompiler::update_service(const std::shared_ptr<const agent::ServiceView>& view) {
+    const auto key = Grammar::service_key(view->name);
+    if (!key) return counters_.unpublishable.add();
+    auto& service = services_[*key];
+    if (service.views.empty()) hold_implied("tcp");
+    service.views[view->name] = view;
+    rebuild_service(*key, service);
+}
+
+void AnswerCompiler::remove_service(std::string_view name) {
+    const auto key = Grammar::service_key(name);
+    const auto found = key ? services_.find(*key) : services_.end();
+    if (found == services_.end()) return;
+    auto& service = found->second;
+    const auto view = service.views.find(name);
+    if (view == service.views.end()) return;
+    if (service.views.size() > 1) {
+        service.views.erase(view);
+        return rebuild_service(*key, service);
+    }
+    rebuild_tags(service, {});
+    track(*key, &Reverse::services, service.addresses, {});
+    table_.remove(Space::forward, *key);
+    release_implied("tcp");
+    services_.erase(found);
+}
+
+bool AnswerCompiler::is_answered(const agent::InstanceView& instance) const {
+    if (instance.maintenance || instance.health == agent::Health::critical) return false;
+    return instance.health == agent::Health::passing || !options_.only_passing;
+}
+
+void AnswerCompiler::rebuild_service(const Labels& key, Service& service) {
+    counters_.rebuilt.add();
+    Instances answered;
+    std::map<std::string, Instances> by_tag;
+    std::set<IpAddress> addresses;
+    for (const auto& [name, view] : service.views) {
+        for (const auto& instance : view->instances) {
+            if (const auto ip = parse_ip(address_of(instance))) addresses.insert(*ip);
+            const bool is_in = is_answered(instance);
+            if (is_in) answered.push_back(&instance);
+            for (const auto& tag : instance.record.service.tags) {
+                auto& tagged = by_tag[fold(tag)];  // The tag exists, whatever its health.
+                const bool repeated = !tagged.empty() && tagged.back() == &instance;
+                if (is_in && !repeated) tagged.push_back(&instance);
+            }
+        }
+    }
+    table_.put(Space::forward, key, compile(answered));
+    rebuild_tags(service, by_tag);
+    track(key, &Reverse::services, service.addresses, std::move(addresses));
+}
+
+void AnswerCompiler::rebuild_tags(Service& service,
+                                  const std::map<std::string, Instances>& by_tag) {
+    const auto& name = service.views.begin()->first;
+    std::set<std::string> tags;
+    for (const auto& [tag, instances] : by_tag) {
+        const auto key = Grammar::tag_key(tag, name);
+        if (!key) {
+            counters_.unpublishable.add();
+        } else if (tags.size() >= options_.tags_max) {
+            counters_.tags_left_out.add();
+        } else {
+            table_.put(Space::forward, *key, compile(instances));
+            tags.insert(tag);
+        }
+    }
+    for (const auto& tag : tags) {
+        if (!service.tags.contains(tag)) hold_implied(tag);
+    }
+    for (const auto& tag : service.tags) {
+        if (tags.contains(tag)) continue;
+        table_.remove(Space::forward, Grammar::tag_key(tag, name).value());
+        release_implied(tag);
+    }
+    service.tags = std::move(tags);
+}
+
+void AnswerCompiler::hold_implied(std::string_view tag) {
+    for (const auto& name : Grammar::implied_by_tag(tag)) table_.hold(Space::forward, name);
+}
+
+void AnswerCompiler::release_implied(std::string_view tag) {
+    for (const auto& name : Grammar::implied_by_tag(tag)) table_.release(Space::forward, name);
+}
+
+AnswerSet AnswerCompiler::compile(const Instances& instances) {
+    Builder builder(*this);
+    for (const auto* instance : instances) {
+        builder.add_address(address_of(*instance));
+        builder.add_srv(*instance);
+        builder.add_txt(instance->record.service.meta);
+    }
+    return builder.build();
+}
+
+// Notes who has which address now; the pointers of those that changed are rebuilt at the end.
+void AnswerCompiler::track(const Labels& key,
+                           std::set<Labels> Reverse::*side,
+                           std::set<IpAddress>& before,
+                           std::set<IpAddress> after) {
+    for (const auto& ip : before) {
+        if (after.contains(ip) || !grammar_.is_ours(ip)) continue;
+        (reverse_.at(ip).*side).erase(key);
+        reverse_changed_.insert(ip);
+    }
+    for (const auto& ip : after) {
+        if (before.contains(ip) || !grammar_.is_ours(ip)) continue;
+        (reverse_[ip].*side).insert(key);
+        reverse_changed_.insert(ip);
+    }
+    before = std::move(after);
+}
+
+// A node's name goes before the services on its address, as in Consul.
+void AnswerCompiler::rebuild_reverse() {
+    for (const auto& ip : std::exchange(reverse_changed_, {})) {
+        auto& owners = reverse_.at(ip);
+        const auto key = reverse_labels(ip);
+        if (owners.nodes.empty() && owners.services.empty()) {
+            if (owners.published) table_.remove(Space::reverse, key);
+            reverse_.erase(ip);
+            continue;
+        }
+        owners.published = true;
+        Builder builder(*this);
+        for (const auto& owner : owners.nodes) {
+            const auto& name = nodes_.at(owner).views.begin()->first;
+            if (const auto target = grammar_.node_target(name)) builder.add_ptr(*target);
+        }
+        for (const auto& owner : owners.services) {
+            if (!owners.nodes.empty()) break;
+            const auto& name = services_.at(owner).views.begin()->first;
+            if (const auto target = grammar_.service_target(name)) builder.add_ptr(*target);
+        }
+        table_.put(Space::reverse, key, builder.build());
+    }
+}
+
+}  // namespace dns

@@ -1,0 +1,100 @@
+#pragma once
+// Every name we answer and its precompiled answers: one writer, any number of readers, no lock.
+//
+// Fed by:  AnswerCompiler.
+// Read by: Responder, on the UDP workers and for TCP.
+// Thread:  one writer at a time; readers anywhere, inside a ReadSection. What a reader found stays
+//          valid until its ReadSection ends (liburcu, QSBR flavour: a section costs two stores and
+//          a fence per batch of queries, not per query).
+// Holds:   every ancestor of a name is a name, so a miss is NXDOMAIN. A name goes with its last
+//          reason to be there: its own answers, names below it, or a hold().
+// Source:  Desnoyers et al., "User-Level Implementations of Read-Copy Update" (2012).
+
+#include "dns/answer.hpp"
+#include "dns/grammar.hpp"
+#include "dns/name.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace dns {
+
+enum class Slot : std::uint8_t { a, aaaa, cname, ptr, txt, srv };
+inline constexpr std::size_t slot_count = 6;
+
+struct AnswerSet {
+    std::array<Answer::Pointer, slot_count> slots;  // null: no such records
+
+    Answer::Pointer& operator[](Slot slot) { return slots[static_cast<std::size_t>(slot)]; }
+};
+
+// What a reader finds under a name.
+class Answers {
+public:
+    [[nodiscard]] const Answer* find(Slot slot) const {
+        return slots_[static_cast<std::size_t>(slot)].load(std::memory_order_acquire);
+    }
+
+protected:
+    Answers() = default;
+    std::array<std::atomic<const Answer*>, slot_count> slots_{};
+};
+
+class ReadSection {
+public:
+    ReadSection();
+    ~ReadSection();
+    ReadSection(const ReadSection&) = delete;
+    ReadSection& operator=(const ReadSection&) = delete;
+};
+
+class AnswerTable {
+public:
+    AnswerTable();
+    ~AnswerTable();  // no reader may be left
+    AnswerTable(const AnswerTable&) = delete;
+    AnswerTable& operator=(const AnswerTable&) = delete;
+
+    // Gives a name its own answers, in place of those it had; it exists even if all are null.
+    void put(Space space, std::string_view key, AnswerSet answers);
+    void remove(Space space, std::string_view key);
+    // The name exists, though it owns nothing, until as many releases. Ancestors are held.
+    void hold(Space space, std::string_view key);
+    void release(Space space, std::string_view key);
+    // Ends a round of changes: the serial is that of the zones from now on, and what was replaced is
+    // freed once no reader can see it any more. Once ready, the table may be answered from for ever.
+    void commit(std::uint32_t serial, bool ready);
+
+    // Inside a ReadSection. Null: no such name.
+    [[nodiscard]] const Answers* find(Space space, Octets key) const;
+    [[nodiscard]] bool ready() const { return ready_.load(std::memory_order_acquire); }
+    [[nodiscard]] std::uint32_t serial() const { return serial_.load(std::memory_order_acquire); }
+
+    // Of any thread.
+    [[nodiscard]] std::size_t names() const { return names_.load(std::memory_order_relaxed); }
+
+private:
+    struct Node;
+    struct Garbage;
+    struct Buckets;
+
+    [[nodiscard]] std::uint64_t hash(Space space, Octets key) const;
+    [[nodiscard]] Node* find_node(Space space, Octets key) const;
+    Node& open(Space space, std::string_view key);
+    void close_unneeded(Node& node);
+    void set(Node& node, AnswerSet answers);
+    Garbage& garbage();
+
+    std::unique_ptr<Buckets> buckets_;
+    std::unique_ptr<Garbage> garbage_;  // since the last commit; null: none
+    std::uint64_t seed_;
+    std::atomic<std::uint32_t> serial_{0};
+    std::atomic<bool> ready_{false};
+    std::atomic<std::size_t> names_{0};
+};
+
+}  // namespace dns

@@ -1,0 +1,43 @@
+#pragma once
+// What one worker has seen, counted where it happens and added up when somebody asks.
+//
+// Fed by:  UdpWorker and TcpListener, one set each.
+// Read by: Server::metrics.
+// Thread:  one writer; collect() of any thread.
+// Holds:   a set has cache lines of its own, so that counting disturbs no other worker.
+
+#include "coord/base/metrics.hpp"
+#include "dns/responder.hpp"
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+namespace dns {
+
+inline constexpr std::size_t counted_types = 10;
+inline constexpr std::size_t counted_rcodes = 7;
+
+struct alignas(128) Counters {
+    std::array<coord::Counter, counted_types> queries;
+    std::array<coord::Counter, counted_rcodes> responses;
+    coord::Counter truncated;
+    coord::Counter dropped_short;     // less than a header
+    coord::Counter dropped_response;  // QR=1
+    coord::Counter dropped_source;    // UDP: from port 0, from ourselves, from a group
+    coord::Counter dropped_oversize;  // UDP: more than the buffer takes
+    coord::Counter dropped_send;      // UDP: the kernel would not take the reply
+
+    void count(const Reply& reply);
+};
+
+struct Counted {
+    std::string_view transport;  // "udp", "tcp"
+    const Counters* counters = nullptr;
+};
+
+// The samples of all sets, families adjacent.
+std::vector<coord::Metric> collect(const std::vector<Counted>& sets);
+
+}  // namespace dns

@@ -1,0 +1,202 @@
+#include "dns/grammar.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+namespace dns {
+
+namespace {
+
+constexpr std::string_view arpa{"\4arpa\0", 6};
+constexpr std::string_view service_label{"\7service"};
+
+bool is_service_label(std::string_view name) {
+    return name.find('.') == std::string_view::npos && name.size() <= label_bytes_max;
+}
+
+// The labels of <name>.<kind>; dots in the name separate labels.
+std::optional<Labels> dotted(std::string_view name, std::string_view kind) {
+    Labels labels;
+    while (!name.empty()) {
+        const auto dot = name.find('.');
+        if (!append_label(labels, name.substr(0, dot))) return std::nullopt;
+        name.remove_prefix(dot == std::string_view::npos ? name.size() : dot + 1);
+    }
+    if (labels.empty() || labels.size() > name_bytes_max) return std::nullopt;
+    append_label(labels, kind);
+    return labels;
+}
+
+bool is_underscored(Octets label) { return label[0] == '_'; }
+
+// _web._tcp becomes web.service, _web._primary becomes primary.web.service. False for "_" alone.
+bool compose(Octets service, Octets tag, Place& place) {
+    std::size_t at = 0;
+    const auto put = [&](Octets label) {
+        place.composed[at++] = static_cast<std::uint8_t>(label.size());
+        std::memcpy(&place.composed[at], label.data(), label.size());
+        at += label.size();
+    };
+    if (service.size() < 2 || tag.size() < 2) return false;
+    if (text(tag) != "_tcp") put(tag.subspan(1));
+    put(service.subspan(1));
+    std::memcpy(&place.composed[at], service_label.data(), service_label.size());
+    place.key = Octets(place.composed).first(at + service_label.size());
+    return true;
+}
+
+}  // namespace
+
+Grammar::Grammar(std::string_view domain,
+                 std::string_view datacenter,
+                 const std::vector<std::string>& reverse_prefixes)
+    : datacenter_(datacenter), datacenter_label_(fold(datacenter)) {
+    const auto apex = parse_name(domain);
+    // 64 octets are left for the names below it.
+    if (!apex || apex->size() == 1 || apex->size() > name_bytes_max - 64) {
+        throw std::runtime_error("\"" + std::string(domain) + "\" is no domain for dns to serve");
+    }
+    if (datacenter.empty() || datacenter.size() > label_bytes_max) {
+        throw std::runtime_error("datacenter \"" + std::string(datacenter) + "\" is no DNS label");
+    }
+    forward_ = {Space::forward, fold(*apex)};
+    add_reverse(*parse_prefix("127.0.0.0/8"));
+    add_reverse(*parse_prefix("::1/128"));
+    for (const auto& text : reverse_prefixes) {
+        const auto prefix = parse_prefix(text);
+        if (!prefix) throw std::runtime_error("dns.reverse: \"" + text + "\" is no address prefix");
+        add_reverse(*prefix);
+    }
+}
+
+// A prefix that does not end at an octet (nibble) is several zones: at most 128 (8).
+void Grammar::add_reverse(const IpPrefix& prefix) {
+    const std::size_t unit_bits = prefix.address.is_v4() ? 8 : 4;
+    const std::size_t units = (prefix.bits + unit_bits - 1) / unit_bits;
+    const std::size_t zones = std::size_t{1} << (units * unit_bits - prefix.bits);
+    prefixes_.push_back(prefix);
+    IpAddress address = prefix.address;
+    for (std::size_t i = 0; i < zones; ++i) {
+        if (units > 0) {
+            const std::size_t last = (units * unit_bits - 1) / 8;
+            const std::size_t shift = (8 - units * unit_bits % 8) % 8;
+            const auto keep = static_cast<std::uint8_t>(~((zones - 1) << shift));
+            address.bytes[last] =
+                static_cast<std::uint8_t>((prefix.address.bytes[last] & keep) | i << shift);
+        }
+        Labels apex = reverse_labels(address, units);
+        apex += arpa;
+        reverse_.emplace(apex, Zone{Space::reverse, apex});
+    }
+}
+
+bool Grammar::is_ours(const IpAddress& address) const {
+    return std::any_of(prefixes_.begin(), prefixes_.end(), [&](const IpPrefix& prefix) {
+        return contains(prefix, address);
+    });
+}
+
+void Grammar::locate(const QueryName& name, Place& place) const {
+    place.kind = Place::Kind::outside;
+    place.key = {};
+    const auto whole = text(name.whole());
+    const std::string_view apex = forward_.apex;
+    if (whole.ends_with(apex)) {
+        place.apex_at = whole.size() - apex.size();
+        // The suffix counts only where a label begins.
+        for (std::size_t i = 0; i <= name.labels; ++i) {
+            const std::size_t at = i < name.labels ? name.label_at[i] : name.bytes - 1U;
+            if (at < place.apex_at) continue;
+            if (at > place.apex_at) break;
+            place.zone = &forward_;
+            return locate_forward(name, i, place);
+        }
+    }
+    if (whole.ends_with(arpa)) locate_reverse(name, place);
+}
+
+// `labels` of the name are left of the domain.
+void Grammar::locate_forward(const QueryName& name, std::size_t labels, Place& place) const {
+    using Kind = Place::Kind;
+    place.kind = Kind::apex;
+    if (labels == 0) return;
+    std::size_t end = place.apex_at;
+    if (text(name.label(labels - 1)) == datacenter_label_) {
+        place.kind = Kind::implied;
+        if (--labels == 0) return;
+        end = name.label_at[labels];
+    }
+    const auto kind = text(name.label(labels - 1));
+    if (kind == "addr" && labels > 1) {
+        const auto address = labels == 2 ? parse_hex(name.label(0)) : std::nullopt;
+        place.kind = address ? Kind::address : Kind::missing;
+        if (address) place.address = *address;
+        return;
+    }
+    place.kind = Kind::key;
+    place.key = name.whole().first(end);
+    const std::size_t service_labels = kind == "service" ? labels - 1 : labels;
+    if (service_labels == 2 && is_underscored(name.label(0)) && is_underscored(name.label(1)) &&
+        !compose(name.label(0), name.label(1), place)) {
+        place.kind = Kind::missing;
+    }
+}
+
+void Grammar::locate_reverse(const QueryName& name, Place& place) const {
+    const auto whole = text(name.whole());
+    for (std::size_t i = 0; i < name.labels; ++i) {
+        const auto zone = reverse_.find(whole.substr(name.label_at[i]));
+        if (zone == reverse_.end()) continue;
+        place.kind = i == 0 ? Place::Kind::apex : Place::Kind::key;
+        place.zone = &zone->second;
+        place.apex_at = name.label_at[i];
+        // A zone of one address has its pointer at the apex.
+        place.key = name.whole().first(name.bytes - arpa.size());
+        return;
+    }
+}
+
+std::optional<Labels> Grammar::service_key(std::string_view service) {
+    if (!is_service_label(service)) return std::nullopt;
+    return dotted(fold(service), "service");
+}
+
+std::optional<Labels> Grammar::tag_key(std::string_view tag, std::string_view service) {
+    const auto rest = service_key(service);
+    Labels labels;
+    if (!rest || !is_service_label(tag) || !append_label(labels, fold(tag))) return std::nullopt;
+    return labels + *rest;
+}
+
+std::optional<Labels> Grammar::node_key(std::string_view node) {
+    return dotted(fold(node), "node");
+}
+
+std::vector<Labels> Grammar::implied_by_tag(std::string_view tag) {
+    Labels labels;
+    if (!append_label(labels, "_" + fold(tag))) return {};
+    return {labels, labels + std::string(service_label)};
+}
+
+std::optional<Labels> Grammar::target(std::optional<Labels> labels) const {
+    if (!labels) return std::nullopt;
+    append_label(*labels, datacenter_);
+    if (labels->size() + forward_.apex.size() > name_bytes_max) return std::nullopt;
+    return labels;
+}
+
+std::optional<Labels> Grammar::node_target(std::string_view node) const {
+    return target(dotted(node, "node"));
+}
+
+std::optional<Labels> Grammar::service_target(std::string_view service) const {
+    if (!is_service_label(service)) return std::nullopt;
+    return target(dotted(service, "service"));
+}
+
+Labels Grammar::address_target(const IpAddress& address) const {
+    return target(dotted(format_hex(address), "addr")).value();
+}
+
+}  // namespace dns

@@ -1,0 +1,95 @@
+#pragma once
+// The names we answer: which zone a name is in, and what it stands for there.
+//
+// Fed by:  the configuration (domain, datacenter, reverse prefixes), once.
+// Read by: Responder (locate, for each query), AnswerCompiler (the same names, made).
+// Thread:  any; immutable once built.
+// Holds:   the two directions agree: what the compiler puts under a key is what locate finds.
+// Fails:   construction throws std::runtime_error with one line (a domain that is no name).
+//
+//   <service>.service   <tag>.<service>.service   _<service>._<tag|tcp>[.service]
+//   <node>.node         <hex address>.addr        ns
+//
+// each with an optional .<datacenter> before the domain. A service, or a service with a tag, has one
+// key however it was asked for. A node's name may have dots, a service's or a tag's may not.
+
+#include "dns/address.hpp"
+#include "dns/name.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dns {
+
+// Keys of the table are relative: to the domain, or to "arpa".
+enum class Space : std::uint8_t { forward, reverse };
+
+struct Zone {
+    Space space = Space::forward;
+    Labels apex;  // lower-case, complete
+};
+
+struct Place {
+    enum class Kind {
+        outside,  // in no zone of ours
+        apex,
+        implied,  // exists, but owns nothing: the parent of other names
+        missing,  // no such name, whatever is registered
+        address,  // of one <hex address>.addr
+        key,      // ask the table
+    };
+    Kind kind = Kind::outside;
+    const Zone* zone = nullptr;
+    std::size_t apex_at = 0;  // offset of the zone's apex in the name
+    Octets key;               // into the QueryName, or into `composed`
+    IpAddress address;
+    std::array<std::uint8_t, 272> composed;
+};
+
+class Grammar {
+public:
+    Grammar(std::string_view domain,
+            std::string_view datacenter,
+            const std::vector<std::string>& reverse_prefixes);
+
+    // `place` points into `name` afterwards.
+    void locate(const QueryName& name, Place& place) const;
+    // Is this address's reverse name in one of our zones?
+    [[nodiscard]] bool is_ours(const IpAddress& address) const;
+
+    [[nodiscard]] const Labels& domain() const { return forward_.apex; }
+
+    // Keys, lower-case; empty if DNS cannot carry the name.
+    static std::optional<Labels> service_key(std::string_view service);
+    static std::optional<Labels> tag_key(std::string_view tag, std::string_view service);
+    static std::optional<Labels> node_key(std::string_view node);
+    // The names that exist only because _<service>._<tag> does; "tcp" stands for every service.
+    static std::vector<Labels> implied_by_tag(std::string_view tag);
+
+    // The same names with their datacenter, as targets: case kept, relative to the domain. Empty
+    // if the whole name would not fit.
+    [[nodiscard]] std::optional<Labels> node_target(std::string_view node) const;
+    [[nodiscard]] std::optional<Labels> service_target(std::string_view service) const;
+    [[nodiscard]] Labels address_target(const IpAddress& address) const;
+
+private:
+    void locate_forward(const QueryName& name, std::size_t labels, Place& place) const;
+    void locate_reverse(const QueryName& name, Place& place) const;
+    void add_reverse(const IpPrefix& prefix);
+    [[nodiscard]] std::optional<Labels> target(std::optional<Labels> labels) const;
+
+    Zone forward_;
+    std::string datacenter_;        // as configured, for targets
+    std::string datacenter_label_;  // lower-case
+    std::map<Labels, Zone, std::less<>> reverse_;
+    std::vector<IpPrefix> prefixes_;
+};
+
+}  // namespace dns

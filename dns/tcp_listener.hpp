@@ -1,0 +1,62 @@
+#pragma once
+// DNS over TCP (RFC 7766): any number of connections, each a state machine that never blocks.
+//
+// Fed by:  DNS clients.
+// Read by: DNS clients; Server (counters).
+// Thread:  the one that runs `io`; counters of any thread.
+// Holds:   a half-sent frame or a client that does not read holds up nobody else. Queries of one
+//          connection may be sent ahead; their replies go out together, in order, and no more is
+//          read from a client that leaves 64 KiB of them unread.
+// Fails:   construction throws boost::system::system_error if the address cannot be bound. Past the
+//          limit of connections the one that has been quiet for longest is closed.
+
+#include "dns/counters.hpp"
+#include "dns/responder.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace dns {
+
+struct TcpOptions {
+    boost::asio::ip::tcp::endpoint endpoint;
+    std::size_t udp_bytes_max = 1232;  // what EDNS says, on TCP too
+    // From one complete query to the next; so also the time a half-sent one is waited for, and the
+    // time a client has to read its replies.
+    std::chrono::milliseconds idle_timeout{10'000};
+    std::size_t connections_max = 1000;
+    std::uint64_t seed = 0;
+};
+
+struct TcpCounters {
+    coord::Counter accepted;
+    coord::Counter closed;
+    coord::Counter timed_out;
+    coord::Counter evicted;     // to make room for a new connection
+    coord::Counter bad_frames;  // shorter than a header, or a response
+};
+
+class TcpListener {
+public:
+    TcpListener(boost::asio::io_context& io, TcpOptions options, const Responder& responder);
+    ~TcpListener();
+    TcpListener(const TcpListener&) = delete;
+    TcpListener& operator=(const TcpListener&) = delete;
+
+    void start();
+    void stop();  // closes everything; the responder is not used any more
+    [[nodiscard]] std::uint16_t port() const;
+    [[nodiscard]] const Counters& counters() const;
+    [[nodiscard]] const TcpCounters& tcp_counters() const;
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;  // shared with the connections, which end a little later
+};
+
+}  // namespace dns

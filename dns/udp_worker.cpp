@@ -1,0 +1,256 @@
+#include "dns/udp_worker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace dns {
+
+namespace {
+
+constexpr std::size_t batch_max = 64;
+constexpr int receive_buffer_bytes = 4 << 20;  // The default holds fewer than 300 small packets.
+constexpr std::size_t slot_bytes_min = 2048;
+
+union Address {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+};
+
+Address make_address(const boost::asio::ip::address& address, std::uint16_t port) {
+    Address result{};
+    if (address.is_v4()) {
+        result.v4.sin_family = AF_INET;
+        result.v4.sin_port = htons(port);
+        const auto octets = address.to_v4().to_bytes();
+        std::memcpy(&result.v4.sin_addr, octets.data(), octets.size());
+    } else {
+        result.v6.sin6_family = AF_INET6;
+        result.v6.sin6_port = htons(port);
+        const auto octets = address.to_v6().to_bytes();
+        std::memcpy(&result.v6.sin6_addr, octets.data(), octets.size());
+        result.v6.sin6_scope_id = static_cast<std::uint32_t>(address.to_v6().scope_id());
+    }
+    return result;
+}
+
+std::uint16_t port_of(const Address& address) {
+    return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
+}
+
+bool same_endpoint(const Address& a, const Address& b) {
+    if (a.any.sa_family != b.any.sa_family || port_of(a) != port_of(b)) return false;
+    if (a.any.sa_family == AF_INET) return a.v4.sin_addr.s_addr == b.v4.sin_addr.s_addr;
+    return std::memcmp(&a.v6.sin6_addr, &b.v6.sin6_addr, sizeof(in6_addr)) == 0;
+}
+
+bool is_group(const Address& address) {
+    if (address.any.sa_family == AF_INET6) return IN6_IS_ADDR_MULTICAST(&address.v6.sin6_addr);
+    const std::uint32_t v4 = ntohl(address.v4.sin_addr.s_addr);
+    return v4 >> 28U == 0xE || v4 == INADDR_BROADCAST;
+}
+
+class Fd {
+public:
+    explicit Fd(int fd) : fd_(fd) {
+        if (fd_ < 0) throw std::system_error(errno, std::generic_category());
+    }
+    ~Fd() { ::close(fd_); }
+    Fd(const Fd&) = delete;
+    Fd& operator=(const Fd&) = delete;
+    [[nodiscard]] int get() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+void set_option(int fd, int level, int name, int value) {
+    if (::setsockopt(fd, level, name, &value, sizeof value) != 0) {
+        throw std::system_error(errno, std::generic_category());
+    }
+}
+
+}  // namespace
+
+struct UdpWorker::State {
+    State(UdpOptions with, const Responder& answering)
+        : options(std::move(with)),
+          responder(answering),
+          random(options.seed),
+          own(make_address(options.address, options.port)),
+          socket(::socket(own.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
+          stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+          slot_bytes(std::max(slot_bytes_min, options.udp_bytes_max)),
+          buffers(slot_bytes * batch_max) {
+        transport.loopback = options.address.is_loopback();
+        transport.udp_bytes_max = options.udp_bytes_max;
+        configure();
+        lay_out();
+    }
+
+    // The control messages of a wildcard socket: where a query was sent to, and so where its reply
+    // has to come from.
+    struct alignas(cmsghdr) Control {
+        std::array<std::uint8_t, CMSG_SPACE(sizeof(in6_pktinfo))> bytes;
+    };
+
+    void configure() const;
+    void lay_out();
+    void wait() const;
+    void serve(std::size_t received);
+    bool accept(std::size_t i);
+    void send();
+
+    UdpOptions options;
+    const Responder& responder;
+    Transport transport;
+    Random random;
+    Address own;
+    Fd socket;
+    Fd stop;
+    std::size_t slot_bytes;
+    std::vector<std::uint8_t> buffers;
+    std::array<Address, batch_max> sources{};
+    std::array<Control, batch_max> controls{};
+    std::array<iovec, batch_max> slots{};
+    std::array<mmsghdr, batch_max> messages{};
+    std::array<iovec, batch_max> replies{};
+    std::array<mmsghdr, batch_max> outgoing{};
+    std::size_t outgoing_count = 0;
+    std::atomic<bool> stopping{false};  // beside the eventfd, for a worker that never idles
+    Counters counters;
+};
+
+void UdpWorker::State::configure() const {
+    const int fd = socket.get();
+    const bool v4 = options.address.is_v4();
+    set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    // With the privilege the limit of the system does not count; without, as much as it gives.
+    if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes, sizeof(int)) != 0) {
+        set_option(fd, SOL_SOCKET, SO_RCVBUF, receive_buffer_bytes);
+    }
+    // A forged path MTU must not make us fragment.
+    set_option(fd,
+               v4 ? int{IPPROTO_IP} : int{IPPROTO_IPV6},
+               v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
+               v4 ? IP_PMTUDISC_OMIT : IPV6_PMTUDISC_OMIT);
+    if (!v4) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (options.address.is_unspecified()) {
+        set_option(
+            fd, v4 ? int{IPPROTO_IP} : int{IPPROTO_IPV6}, v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1);
+    }
+    if (::bind(fd, &own.any, v4 ? sizeof own.v4 : sizeof own.v6) != 0) {
+        throw std::system_error(errno, std::generic_category());
+    }
+}
+
+void UdpWorker::State::lay_out() {
+    for (std::size_t i = 0; i < batch_max; ++i) {
+        slots[i] = {&buffers[i * slot_bytes], slot_bytes};
+        auto& header = messages[i].msg_hdr;
+        header.msg_name = &sources[i];
+        header.msg_iov = &slots[i];
+        header.msg_iovlen = 1;
+    }
+}
+
+void UdpWorker::State::wait() const {
+    std::array<pollfd, 2> fds{{{socket.get(), POLLIN, 0}, {stop.get(), POLLIN, 0}}};
+    ::poll(fds.data(), fds.size(), -1);
+}
+
+// May message `i` be answered at all?
+bool UdpWorker::State::accept(std::size_t i) {
+    const auto& source = sources[i];
+    // A reply to port 0 would fail, and one to ourselves would be a query again.
+    if (port_of(source) == 0 || same_endpoint(source, own) || is_group(source)) {
+        counters.dropped_source.add();
+        return false;
+    }
+    if ((messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
+        counters.dropped_oversize.add();
+        return false;
+    }
+    return true;
+}
+
+void UdpWorker::State::serve(std::size_t received) {
+    const ReadSection section;
+    outgoing_count = 0;
+    for (std::size_t i = 0; i < received; ++i) {
+        if (!accept(i)) continue;
+        const std::span buffer(&buffers[i * slot_bytes], slot_bytes);
+        const auto reply = responder.respond(buffer, messages[i].msg_len, transport, random);
+        counters.count(reply);
+        if (reply.bytes == 0) continue;
+        replies[outgoing_count] = {buffer.data(), reply.bytes};
+        auto& header = outgoing[outgoing_count].msg_hdr;
+        header = messages[i].msg_hdr;
+        header.msg_iov = &replies[outgoing_count];
+        header.msg_flags = 0;
+        ++outgoing_count;
+    }
+}
+
+// sendmmsg stops at the first message that fails: that one is skipped, the others are not.
+void UdpWorker::State::send() {
+    for (std::size_t sent = 0; sent < outgoing_count;) {
+        const int n = ::sendmmsg(
+            socket.get(), &outgoing[sent], static_cast<unsigned>(outgoing_count - sent), 0);
+        if (n > 0) {
+            sent += static_cast<std::size_t>(n);
+        } else if (errno != EINTR) {
+            counters.dropped_send.add();
+            ++sent;
+        }
+    }
+}
+
+UdpWorker::UdpWorker(UdpOptions options, const Responder& responder)
+    : state_(std::make_unique<State>(std::move(options), responder)) {}
+
+UdpWorker::~UdpWorker() = default;
+
+void UdpWorker::run() {
+    auto& s = *state_;
+    const bool wildcard = s.options.address.is_unspecified();
+    while (!s.stopping.load(std::memory_order_relaxed)) {
+        for (std::size_t i = 0; i < batch_max; ++i) {
+            auto& header = s.messages[i].msg_hdr;
+            header.msg_namelen = sizeof(Address);
+            header.msg_control = wildcard ? &s.controls[i] : nullptr;
+            header.msg_controllen = wildcard ? sizeof(State::Control) : 0;
+        }
+        const int n =
+            ::recvmmsg(s.socket.get(), s.messages.data(), batch_max, MSG_DONTWAIT, nullptr);
+        if (n <= 0) {
+            s.wait();
+            continue;
+        }
+        s.serve(static_cast<std::size_t>(n));
+        s.send();
+    }
+}
+
+void UdpWorker::request_stop() {
+    state_->stopping.store(true, std::memory_order_relaxed);
+    const std::uint64_t one = 1;
+    const auto written = ::write(state_->stop.get(), &one, sizeof one);
+    assert(written == sizeof one);
+}
+
+const Counters& UdpWorker::counters() const { return state_->counters; }
+
+}  // namespace dns

@@ -1,0 +1,45 @@
+#pragma once
+// One UDP socket and the loop that answers what arrives there, a batch at a time.
+//
+// Fed by:  DNS clients.
+// Read by: DNS clients; Server (counters).
+// Thread:  a thread of its own runs run(); request_stop() of any thread.
+// Holds:   a reply is written into the buffer of its query; nothing is allocated and nothing
+//          logged per query. Idle, it waits in the kernel.
+// Fails:   construction throws std::system_error if the address cannot be bound. A reply the kernel
+//          refuses is counted, and the rest of its batch is sent.
+
+#include "dns/counters.hpp"
+#include "dns/responder.hpp"
+
+#include <boost/asio/ip/address.hpp>
+
+#include <cstdint>
+#include <memory>
+
+namespace dns {
+
+struct UdpOptions {
+    boost::asio::ip::address address;
+    std::uint16_t port = 0;
+    std::size_t udp_bytes_max = 1232;
+    std::uint64_t seed = 0;
+};
+
+class UdpWorker {
+public:
+    UdpWorker(UdpOptions options, const Responder& responder);
+    ~UdpWorker();
+    UdpWorker(const UdpWorker&) = delete;
+    UdpWorker& operator=(const UdpWorker&) = delete;
+
+    void run();  // until request_stop()
+    void request_stop();
+    [[nodiscard]] const Counters& counters() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace dns

@@ -1,0 +1,166 @@
+#include "dns/query.hpp"
+
+#include "tests/support/dns_messages.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+namespace dns {
+namespace {
+
+using std::string_literals::operator""s;
+using support::Message;
+
+QueryFault fault_of(const Message& message) {
+    Query query;
+    return parse_query(message.bytes, query);
+}
+
+TEST(Query, is_read_with_its_question_and_edns) {
+    const auto message =
+        support::question("Web.service.roster.internal", rr::srv).with_opt(1232, 0x8000);
+    Query query;
+
+    ASSERT_EQ(parse_query(message.bytes, query), QueryFault::none);
+
+    EXPECT_EQ(format_name(query.name.whole()), "web.service.roster.internal.");
+    EXPECT_EQ(query.type, rr::srv);
+    EXPECT_EQ(query.klass, class_in);
+    EXPECT_EQ(query.question_end, message.bytes.size() - 11);
+    EXPECT_TRUE(query.edns.present);
+    EXPECT_TRUE(query.edns.dnssec_ok);
+    EXPECT_EQ(query.edns.payload, 1232);
+}
+
+TEST(Query, forgets_the_edns_of_the_one_before) {
+    Query query;
+    ASSERT_EQ(parse_query(support::question("a", 1).with_opt(4096).bytes, query), QueryFault::none);
+
+    ASSERT_EQ(parse_query(support::question("a", 1).bytes, query), QueryFault::none);
+
+    EXPECT_FALSE(query.edns.present);
+}
+
+TEST(Query, below_12_octets_and_responses_are_told_apart_from_all_else) {
+    auto response = support::question("a", 1);
+    response.bytes[2] |= 0x80;
+    auto garbled_response = Message{{0, 0, 0xFF, 0xFF, 9, 9, 9, 9, 9, 9, 9, 9}};
+
+    EXPECT_EQ(fault_of(Message{std::vector<std::uint8_t>(11)}), QueryFault::too_short);
+    EXPECT_EQ(fault_of(Message{}), QueryFault::too_short);
+    EXPECT_EQ(fault_of(response), QueryFault::response);
+    EXPECT_EQ(fault_of(garbled_response), QueryFault::response);
+}
+
+TEST(Query, of_every_other_opcode_is_not_implemented_whatever_follows) {
+    for (unsigned opcode = 1; opcode < 16; ++opcode) {
+        auto message = Message{std::vector<std::uint8_t>(12)};
+        message.bytes[2] = static_cast<std::uint8_t>(opcode << 3U | 7U);
+        EXPECT_EQ(fault_of(message), QueryFault::not_implemented) << opcode;
+    }
+}
+
+TEST(Query, flags_that_mean_nothing_in_a_query_are_ignored) {
+    auto message = support::question("a", 1);
+    message.bytes[2] |= 0x07;  // AA TC RD
+    message.bytes[3] = 0xFF;   // RA Z AD CD RCODE
+
+    EXPECT_EQ(fault_of(message), QueryFault::none);
+}
+
+TEST(Query, without_exactly_one_question_is_a_format_error) {
+    for (const int count : {0, 2, 255}) {
+        auto message = support::question("a", 1);
+        message.bytes[5] = static_cast<std::uint8_t>(count);
+        EXPECT_EQ(fault_of(message), QueryFault::format_error) << count;
+    }
+}
+
+TEST(Query, cut_anywhere_in_question_or_opt_is_a_format_error) {
+    const auto whole = support::question("web.service", 1).with_opt(4096, 0, "\0\12\0\10abcdefgh"s);
+    for (std::size_t size = 12; size < whole.bytes.size(); ++size) {
+        EXPECT_EQ(fault_of({{whole.bytes.begin(), whole.bytes.begin() + static_cast<int>(size)}}),
+                  QueryFault::format_error)
+            << size;
+    }
+}
+
+TEST(Query, with_answers_or_authorities_is_a_format_error_but_for_ixfr) {
+    auto answered = support::question("a", 1);
+    answered.add_record(6, "\0"s, rr::a, 1, 0, "\1\2\3\4");
+    auto authority = support::question("a", 1);
+    authority.add_record(8, "\0"s, rr::soa, 1, 0, "");
+    auto ixfr = support::question("a", rr::ixfr);
+    ixfr.add_record(8, "\300\14", rr::soa, 1, 0, "");
+
+    EXPECT_EQ(fault_of(answered), QueryFault::format_error);
+    EXPECT_EQ(fault_of(authority), QueryFault::format_error);
+    EXPECT_EQ(fault_of(ixfr), QueryFault::none);
+}
+
+TEST(Query, with_opt_twice_elsewhere_or_not_of_the_root_is_a_format_error) {
+    auto elsewhere = support::question("a", rr::ixfr);
+    elsewhere.add_record(8, "\0"s, rr::opt, 512, 0, "");
+    auto owned = support::question("a", 1);
+    owned.add_record(10, "\1a\0"s, rr::opt, 512, 0, "");
+    auto pointed = support::question("a", 1);
+    pointed.add_record(10, "\300\16"s, rr::opt, 512, 0, "");  // To the root, but not the root.
+
+    EXPECT_EQ(fault_of(support::question("a", 1).with_opt(512).with_opt(512)),
+              QueryFault::format_error);
+    EXPECT_EQ(fault_of(elsewhere), QueryFault::format_error);
+    EXPECT_EQ(fault_of(owned), QueryFault::format_error);
+    EXPECT_EQ(fault_of(pointed), QueryFault::format_error);
+}
+
+TEST(Query, with_options_that_overrun_is_a_format_error) {
+    for (const auto& options : {"\0\12\0\1"s, "\0\12\0"s, "\0"s, "\0\12\377\377abc"s}) {
+        EXPECT_EQ(fault_of(support::question("a", 1).with_opt(512, 0, options)),
+                  QueryFault::format_error);
+    }
+}
+
+TEST(Query, with_options_nobody_knows_is_fine) {
+    EXPECT_EQ(fault_of(support::question("a", 1).with_opt(512, 0, "\0\144\0\3abc\377\377\0\0"s)),
+              QueryFault::none);
+}
+
+TEST(Query, of_a_later_edns_version_is_told_even_if_its_options_make_no_sense) {
+    constexpr std::uint32_t version1 = 1U << 16U;
+
+    EXPECT_EQ(fault_of(support::question("a", 1).with_opt(512, version1)), QueryFault::bad_version);
+    EXPECT_EQ(fault_of(support::question("a", 1).with_opt(512, version1, "\0"s)),
+              QueryFault::bad_version);
+}
+
+TEST(Query, other_additional_records_and_trailing_octets_are_passed_over) {
+    auto message = support::question("a", 1);
+    message.add_record(10, "\1k\300\14"s, 250, 255, 0, "abc");
+    message.bytes.insert(message.bytes.end(), {1, 2, 3});
+
+    EXPECT_EQ(fault_of(message), QueryFault::none);
+}
+
+TEST(Query, of_random_octets_never_reads_beyond_them) {
+    const auto seed = support::seed();
+    std::mt19937 random(seed);
+    for (int round = 0; round < 20'000; ++round) {
+        auto message = support::question("web.service", 1).with_opt(512, 0, "\0\12\0\2ab"s);
+        for (int flips = 0; flips < 3; ++flips) {
+            message.bytes[random() % message.bytes.size()] = static_cast<std::uint8_t>(random());
+        }
+        message.bytes.resize(random() % (message.bytes.size() + 1));
+        // A copy of its exact size, so that AddressSanitizer sees each octet beyond.
+        const std::vector<std::uint8_t> exact(message.bytes.begin(), message.bytes.end());
+        Query query;
+        const auto fault = parse_query(exact, query);
+        if (fault == QueryFault::none) {
+            EXPECT_LE(query.question_end, exact.size());
+        }
+    }
+}
+
+}  // namespace
+}  // namespace dns
