@@ -32,7 +32,7 @@ public:
 
     [[nodiscard]] MetadataStore& metadata() { return metadata_; }
     [[nodiscard]] LogStore& log() { return log_; }
-    [[nodiscard]] std::optional<SnapshotReader>& snapshot() { return snapshot_; }
+    [[nodiscard]] std::optional<SnapshotFileReader>& snapshot() { return snapshot_; }
     // For Driver::start, once.
     [[nodiscard]] Restored& restored() { return restored_; }
     // How much log there is that no snapshot contains.
@@ -50,7 +50,7 @@ private:
     const std::filesystem::path metadata_path_;
     std::optional<DirectoryLock> lock_;
     MetadataStore metadata_;
-    std::optional<SnapshotReader> snapshot_;
+    std::optional<SnapshotFileReader> snapshot_;
     LogStore log_;
     Restored restored_;
 };

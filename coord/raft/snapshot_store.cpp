@@ -50,14 +50,14 @@ std::string encode(const SnapshotMetadata& metadata) {
 
 }  // namespace
 
-SnapshotWriter::SnapshotWriter(fs::path directory, const SnapshotMetadata& metadata)
+SnapshotFileWriter::SnapshotFileWriter(fs::path directory, const SnapshotMetadata& metadata)
     : directory_(std::move(directory)), index_(metadata.index) {
     fs::remove(directory_ / unfinished_name);
     file_ = File(directory_ / unfinished_name, File::Mode::create);
     put(encode(metadata));
 }
 
-void SnapshotWriter::write(std::string_view chunk) {
+void SnapshotFileWriter::write(std::string_view chunk) {
     assert(chunk.size() < std::numeric_limits<std::uint32_t>::max());
     if (chunk.empty()) return;
     crc_ = crc32c(chunk, crc_);
@@ -68,7 +68,7 @@ void SnapshotWriter::write(std::string_view chunk) {
     put(chunk);
 }
 
-void SnapshotWriter::finish() {
+void SnapshotFileWriter::finish() {
     std::string end;
     put_number(end, std::uint32_t{0});
     put_number(end, crc_);
@@ -79,12 +79,12 @@ void SnapshotWriter::finish() {
     for (std::size_t i = 0; i + kept < all.size(); ++i) fs::remove(all[i]);
 }
 
-void SnapshotWriter::put(std::string_view bytes) {
+void SnapshotFileWriter::put(std::string_view bytes) {
     file_.write_at(offset_, bytes);
     offset_ += bytes.size();
 }
 
-SnapshotReader::SnapshotReader(fs::path path) : file_(std::move(path), File::Mode::read) {
+SnapshotFileReader::SnapshotFileReader(fs::path path) : file_(std::move(path), File::Mode::read) {
     size_ = file_.size();
     auto header = take(fixed_header_bytes);
     const auto length = get_number<std::uint64_t>(header, 32);
@@ -97,7 +97,7 @@ SnapshotReader::SnapshotReader(fs::path path) : file_(std::move(path), File::Mod
                  header.substr(fixed_header_bytes)};
 }
 
-bool SnapshotReader::next(std::string& chunk) {
+bool SnapshotFileReader::next(std::string& chunk) {
     const auto header = take(chunk_header_bytes);
     chunk = take(get_number<std::uint32_t>(header, 0));
     crc_ = crc32c(chunk, crc_);
@@ -106,7 +106,7 @@ bool SnapshotReader::next(std::string& chunk) {
     return !chunk.empty();
 }
 
-std::string SnapshotReader::take(std::size_t count) {
+std::string SnapshotFileReader::take(std::size_t count) {
     if (count > size_ - offset_) refuse();
     auto bytes = file_.read(offset_, count);
     if (bytes.size() != count) refuse();
@@ -114,19 +114,19 @@ std::string SnapshotReader::take(std::size_t count) {
     return bytes;
 }
 
-void SnapshotReader::refuse() const {
+void SnapshotFileReader::refuse() const {
     throw std::runtime_error(fmt::format(
         "{}: this snapshot is damaged. Nothing was changed. Restore the data directory from a "
         "backup, or move it away and let this member join anew with an empty one",
         file_.path().string()));
 }
 
-std::optional<SnapshotReader> open_newest_snapshot(const fs::path& directory) {
+std::optional<SnapshotFileReader> open_newest_snapshot(const fs::path& directory) {
     make_directory(directory);
     fs::remove(directory / unfinished_name);
     const auto all = snapshots_in(directory);
     if (all.empty()) return {};
-    return SnapshotReader(all.back());
+    return SnapshotFileReader(all.back());
 }
 
 }  // namespace coord

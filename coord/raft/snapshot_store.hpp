@@ -19,9 +19,9 @@
 
 namespace coord {
 
-class SnapshotWriter {
+class SnapshotFileWriter {
 public:
-    SnapshotWriter(std::filesystem::path directory, const SnapshotMetadata& metadata);
+    SnapshotFileWriter(std::filesystem::path directory, const SnapshotMetadata& metadata);
 
     void write(std::string_view chunk);
     void finish();  // from here on it is the newest snapshot
@@ -36,9 +36,9 @@ private:
     std::uint32_t crc_ = 0;  // of all chunks so far
 };
 
-class SnapshotReader {
+class SnapshotFileReader {
 public:
-    explicit SnapshotReader(std::filesystem::path path);
+    explicit SnapshotFileReader(std::filesystem::path path);
 
     [[nodiscard]] const SnapshotMetadata& metadata() const { return metadata_; }
     // False at the end, which it reaches only if the whole content was right.
@@ -56,6 +56,6 @@ private:
 };
 
 // The newest snapshot, if there is any. Creates the directory and clears what a crash left in it.
-std::optional<SnapshotReader> open_newest_snapshot(const std::filesystem::path& directory);
+std::optional<SnapshotFileReader> open_newest_snapshot(const std::filesystem::path& directory);
 
 }  // namespace coord

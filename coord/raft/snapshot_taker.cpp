@@ -21,7 +21,7 @@ struct SnapshotTaker::UnderWay {
     SnapshotMetadata metadata;
     Slices slices;
     std::function<void(bool)> done;
-    std::optional<SnapshotWriter> writer;  // touched by the snapshot thread only
+    std::optional<SnapshotFileWriter> writer;  // touched by the snapshot thread only
 };
 
 SnapshotTaker::SnapshotTaker(boost::asio::io_context& io,
