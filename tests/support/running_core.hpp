@@ -2,16 +2,15 @@
 // An embedded core on a free loopback port, in a thread and a directory of its own.
 //
 // Fed by:  tests that need a server to talk to.
-// Thread:  the test's; the server runs on the one it starts and is reached by post().
+// Thread:  the test's; the server runs on the one it starts and is reached through its sockets.
 
 #include "coord/server/server.hpp"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
-#include <atomic>
 #include <filesystem>
-#include <future>
 #include <memory>
 #include <stdlib.h>
 #include <string>
@@ -63,19 +62,14 @@ public:
     }
     void stop() {
         if (!server_) return;
-        run([this] { server_->stop(); });
-        io_->stop();
+        boost::asio::post(*io_, [this] {
+            server_->stop();
+            io_->stop();
+        });
         thread_.join();
         server_.reset();
         io_.reset();
     }
-    // Runs `what` on the server's thread, and waits for it.
-    template <class What>
-    auto run(What what) {
-        return boost::asio::post(*io_, std::packaged_task<decltype(what())()>(std::move(what)))
-            .get();
-    }
-
     [[nodiscard]] std::uint16_t port() const { return port_; }
     [[nodiscard]] Server& server() { return *server_; }
     [[nodiscard]] double metric(std::string_view name, std::string_view reason = {}) const {
