@@ -5,12 +5,18 @@
 // Read by: dns, http, Journal, through Publications.
 // Thread:  agent. A view is immutable once published and may be handed to any thread.
 // Holds:   the catalog changes only because a watch fired; the index only grows; a service is
-//          published exactly when its view differs from the one before.
+//          published exactly when its view differs from the one before. Nothing is published as
+//          known before both caches have read everything once.
+// Fails:   a znode that is not what it should be is skipped and counted, and the log names it once;
+//          so is what goes beyond the limits.
 
 #include "agent/service.hpp"
+#include "coord/base/async.hpp"
 #include "coord/base/metrics.hpp"
 #include "coord/client/client.hpp"
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,6 +42,7 @@ struct InstanceView {
     bool maintenance = false;              // of the instance or of its node
     CatalogIndex create_index{};
     CatalogIndex modify_index{};
+    std::string znode;  // its znode's name, unique within the service
 
     // The instance's own address, or its node's.
     [[nodiscard]] const std::string& address() const;
@@ -62,9 +69,15 @@ struct Publication {
 
 using CatalogSubscriber = std::function<void(const std::shared_ptr<const Publication>&)>;
 
+struct CatalogOptions {
+    std::size_t instances_max = 500'000;
+    std::size_t services_max = 200'000;
+    std::size_t nodes_max = 100'000;
+};
+
 class Catalog {
 public:
-    explicit Catalog(coord::Client& client);
+    explicit Catalog(coord::Client& client, CatalogOptions options = {});
     ~Catalog();
     Catalog(const Catalog&) = delete;
     Catalog& operator=(const Catalog&) = delete;
@@ -88,7 +101,7 @@ public:
 
 private:
     struct State;
-    std::unique_ptr<State> state_;
+    std::shared_ptr<State> state_;
 };
 
 }  // namespace agent

@@ -275,12 +275,14 @@ std::map<std::string, std::string> JsonReader::text_map(std::string_view key) co
     return out;
 }
 
-std::string valid_utf8(std::string_view text) {
+std::string valid_utf8(std::string_view text, std::size_t bytes_max) {
     std::string out;
-    out.reserve(text.size());
+    out.reserve(std::min(text.size(), bytes_max));
     while (!text.empty()) {
         const auto length = utf8_sequence(text);
-        out += length == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(0, length);
+        const auto next = length == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(0, length);
+        if (next.size() > bytes_max - out.size()) break;
+        out += next;
         text.remove_prefix(std::max<std::size_t>(length, 1));
     }
     return out;
@@ -411,8 +413,7 @@ CheckDefinition read_check_definition(const JsonReader& in) {
 json::object to_json(const Check& check, Secrets secrets, std::size_t output_bytes_max) {
     auto out = to_json(check.definition, secrets);
     out["status"] = format(check.status.health);
-    const auto output = std::string_view(check.status.output).substr(0, output_bytes_max);
-    put(out, "output", std::string(output));
+    put(out, "output", valid_utf8(check.status.output, output_bytes_max));
     return out;
 }
 

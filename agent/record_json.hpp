@@ -52,8 +52,9 @@ private:
     std::string* error_;
 };
 
-// Replaces what is not UTF-8 by U+FFFD.
-std::string valid_utf8(std::string_view text);
+// Replaces what is not UTF-8 by U+FFFD, and ends with the last character that fits.
+std::string valid_utf8(std::string_view text,
+                       std::size_t bytes_max = std::numeric_limits<std::size_t>::max());
 
 enum class Secrets { kept, left_out };  // the request header and body of a check
 

@@ -7,14 +7,20 @@
 // Holds:   registering does not touch the catalog: it comes back through the watch. What the
 //          ensemble holds for this node converges to what is registered here, through reconnects,
 //          expired sessions and restarts. API registrations and every check's last status survive
-//          a restart (registrations.json in the data directory, replaced atomically).
+//          a restart (registrations.json in the data directory). A definition is on disk before its
+//          registration completes.
 // Fails:   a Rejection: the kind maps to an HTTP status in one place, http/json.
 
+#include "agent/registrations.hpp"
 #include "agent/service.hpp"
+#include "coord/base/async.hpp"
 #include "coord/base/metrics.hpp"
 #include "coord/client/client.hpp"
 
+#include <boost/asio/io_context.hpp>
+
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -27,36 +33,13 @@
 
 namespace agent {
 
-struct Rejection {
-    enum class Kind {
-        invalid,      // 400
-        not_found,    // 404
-        wrong_kind,   // 500: "CheckID … does not have associated TTL"
-        limit,        // 429: too many services or checks
-        unavailable,  // 500: the coordination core did not take the write
-    };
-    Kind kind{};
-    std::string message;  // the whole plain-text body
-};
-
-// Empty: done.
-using Verdict = std::optional<Rejection>;
-
-enum class Source { api, config };  // config entries are not persisted: the files are
-
-struct LocalService {
-    ServiceDefinition definition;
-    Source source = Source::api;
-    std::optional<Maintenance> maintenance;
-    std::int64_t registered_ms = 0;
-};
-
 struct RegistrarOptions {
     NodeRecord node;                 // this node: name, id, address, datacenter, meta, version
     std::filesystem::path data_dir;  // for registrations.json; empty: nothing is persisted
     std::size_t services_max = 100'000;
     std::size_t checks_max = 200'000;
     std::chrono::milliseconds output_sync_interval{300'000};  // output-only changes go out lazily
+    std::chrono::milliseconds patience{5'000};                // for the ensemble to take a write
     std::function<std::int64_t()> clock_ms;                   // milliseconds since 1970
 };
 
@@ -67,14 +50,19 @@ public:
     Registrar(const Registrar&) = delete;
     Registrar& operator=(const Registrar&) = delete;
 
-    // Reads registrations.json (a broken one throws std::runtime_error naming it).
+    // Reads registrations.json (a broken one throws std::runtime_error naming it). What the files
+    // declared before is registered again until apply_config() tells what they declare now: call
+    // it soon, even with nothing.
     void start();
+    // Whoever waits is answered; the znodes stay until the session ends.
     void stop();
     // main tells what the client's on_state said. `expired` and a new `connected` re-register all.
     void on_session_state(coord::SessionState state);
 
     // Idempotent; the same id replaces. Existing checks of the service are kept unless
-    // `replace_checks`; a re-registered check keeps its last status. Completes when committed.
+    // `replace_checks`; a re-registered check keeps its last status. Completes when committed; if
+    // that takes longer than `patience` it is `unavailable`, yet registered, and still tried.
+    // So do the other writes, except where it says so.
     coord::Task<Verdict>
     register_service(ServiceDefinition service, Source source, bool replace_checks);
     coord::Task<Verdict> deregister_service(std::string id);
@@ -82,12 +70,15 @@ public:
     coord::Task<Verdict> set_node_maintenance(std::optional<Maintenance> on);
     coord::Task<Verdict> register_check(CheckDefinition check, Source source);
     coord::Task<Verdict> deregister_check(std::string id);
-    // pass, warn, fail and update of a TTL check: restarts its time to live.
+    // pass, warn, fail and update of a TTL check: restarts its time to live. Waits for the ensemble
+    // only if the health changed, and does not mind when it is away: the report has been taken.
     coord::Task<Verdict> report_ttl(std::string id, CheckStatus status);
-    // All config entries at once, as read from the files: applied as a diff.
+    // All config entries at once, as read from the files: applied as a diff, or not at all if one
+    // is invalid. Completes when it is on disk; the ensemble follows.
     coord::Task<Verdict> apply_config(std::vector<ServiceDefinition> services,
                                       std::vector<CheckDefinition> node_checks);
-    // catalog/register and catalog/deregister: entries no agent holds (persistent znodes).
+    // catalog/register and catalog/deregister: entries no agent holds, see external_entries.hpp.
+    // What an agent holds is left alone, and that is no failure: in Consul too it would come back.
     coord::Task<Verdict> register_external(std::optional<NodeRecord> node,
                                            std::optional<InstanceRecord> instance,
                                            std::vector<Check> checks);
@@ -97,7 +88,8 @@ public:
     // A check's result; thresholds have been applied. Written at once if the health changed.
     void set_check_status(const std::string& check_id, CheckStatus status);
 
-    // Told after every change of the set of checks, with all of them. Set before start().
+    // Told after every change of the set of checks, with all of them; many changes in a row are
+    // told as one. Set before start().
     void on_checks_changed(std::function<void(const std::vector<Check>&)> told);
     // Told when a TTL check was reported, so that its time to live starts again.
     void on_ttl_reported(std::function<void(const std::string& check_id)> told);

@@ -196,8 +196,9 @@ std::string validate(const CheckDefinition& check);
 
 inline constexpr std::size_t name_bytes_max = 1024;              // of names and ids
 inline constexpr std::size_t checks_per_service_max = 64;        // and per node
-inline constexpr std::size_t record_bytes_max = 128U << 10U;     // encoded, without outputs
-inline constexpr std::size_t outputs_bytes_max = 128U << 10U;    // of a record's checks together
+inline constexpr std::size_t service_bytes_max = 64U << 10U;     // as JSON, without its checks
+inline constexpr std::size_t check_bytes_max = 4U << 10U;        // as JSON, without its output
+inline constexpr std::size_t outputs_bytes_max = 96U << 10U;     // of a record's checks together
 inline constexpr std::size_t output_bytes_published_max = 4096;  // of one check
 
 // Fills in what was left out: service id, check ids and names, service_id of the checks.

@@ -242,6 +242,8 @@ TEST(ValidUtf8, replaces_what_is_not_and_keeps_what_is) {
     EXPECT_EQ(valid_utf8("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD") << "a surrogate";
     EXPECT_EQ(valid_utf8("\xf4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD") << "beyond Unicode";
     EXPECT_EQ(valid_utf8("\xe2\x82"), "\uFFFD\uFFFD") << "cut short";
+    EXPECT_EQ(valid_utf8("ab€", 4), "ab") << "what does not fit whole is left out";
+    EXPECT_EQ(valid_utf8("ab€", 5), "ab€");
 }
 
 }  // namespace
