@@ -1,5 +1,6 @@
 #include "agent/config.hpp"
 
+#include "agent/body_pattern.hpp"
 #include "agent/config_table.hpp"
 #include "agent/endpoint.hpp"
 #include "agent/url.hpp"
@@ -10,7 +11,6 @@
 #include <fstream>
 #include <limits>
 #include <optional>
-#include <regex>
 #include <unistd.h>
 #include <utility>
 
@@ -45,15 +45,6 @@ void take_header(TableReader& in, CheckDefinition& check) {
         std::vector<std::string> values;
         header.take_one_or_list(name.str(), values, text());
         for (auto& value : values) check.header.emplace_back(name.str(), std::move(value));
-    }
-}
-
-bool is_regex(const std::string& text) {
-    try {
-        const std::regex compiled(text, std::regex::ECMAScript);
-        return true;
-    } catch (const std::regex_error&) {
-        return false;
     }
 }
 
@@ -114,7 +105,7 @@ CheckDefinition read_check(TableReader& in) {
     take_header(in, check);
     in.take("body", check.body, text());
     in.take_one_or_list("expected_status", check.expected_status, integer<int>(100, 599));
-    in.take("body_match", check.body_match, text_that("a regular expression", is_regex));
+    in.take("body_match", check.body_match, text_that("a regular expression", is_pattern));
     in.take("disable_redirects", check.disable_redirects, boolean());
     in.take("tls_skip_verify", check.tls_skip_verify, boolean());
     in.take("tls_server_name", check.tls_server_name, text());

@@ -3,7 +3,9 @@
 //
 // Fed by:  checks/http_check, cli/.
 // Thread:  the one that runs `io`.
-// Holds:   the whole exchange ends within `timeout`; at most `body_bytes_max` of the body is kept.
+// Holds:   the whole exchange, redirects included, ends within `timeout`; at most `body_bytes_max`
+//          of the body is kept, and at most 64 KiB of header is read. `localhost` is loopback by
+//          definition (RFC 6761 §6.3); other names are asked of the system, one after the other.
 // Fails:   HttpFailure: a sentence ("connection refused", "timed out after 2s", …).
 
 #include "coord/base/async.hpp"
@@ -46,6 +48,8 @@ struct HttpReply {
 
 struct HttpFailure {
     std::string message;
+    bool timed_out = false;
+    bool unreachable = false;  // no connection came about
 };
 
 coord::Task<std::variant<HttpReply, HttpFailure>> fetch(boost::asio::io_context& io,
