@@ -24,8 +24,13 @@
 namespace agent {
 
 struct CheckRunnerOptions {
-    std::size_t running_max = 256;
-    std::uint64_t seed = 0;  // of the jitter; 0: random
+    std::size_t running_max = 256;  // then checks wait for their turn, and are counted
+    std::uint64_t seed = 0;         // of the jitter; 0: random
+    // Consul's floors: shorter ones in a definition are raised to these.
+    std::chrono::milliseconds interval_min{1'000};
+    std::chrono::milliseconds deregister_after_min{60'000};
+    std::chrono::milliseconds deregister_retry{
+        30'000};  // it may fail: the check is still here then
 };
 
 struct CheckReports {
@@ -43,7 +48,8 @@ public:
     CheckRunner& operator=(const CheckRunner&) = delete;
 
     void set_checks(const std::vector<Check>& checks);
-    void ttl_reported(const std::string& check_id);
+    // A TTL check was reported: its time starts again. Nothing else tells the runner its status.
+    void ttl_reported(const std::string& check_id, CheckStatus status = {Health::passing, {}});
     void stop();
     // Of any thread.
     [[nodiscard]] std::vector<coord::Metric> metrics() const;
