@@ -3,28 +3,31 @@
 #include "temporary_directory.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
-#include <fstream>
-#include <map>
-#include <optional>
+#include <csignal>
+#include <cstdlib>
+#include <iterator>
 #include <stdexcept>
 #include <string>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace coord {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::HasSubstr;
 
 // A replicated list of strings. Its snapshot is one string per item.
 class Replica {
 public:
-    explicit Replica(const std::filesystem::path& path, std::size_t snapshot_log_bytes = 64U << 20U)
-        : node_(io_, options(path, snapshot_log_bytes), application()) {}
+    explicit Replica(NodeOptions options) : node_(io_, std::move(options), application()) {}
+    explicit Replica(const std::filesystem::path& path) : Replica(options_for(path)) {}
 
     void start() {
         node_.start();
@@ -57,12 +60,10 @@ public:
         return 0;
     }
 
-    static NodeOptions options(const std::filesystem::path& path, std::size_t snapshot_log_bytes) {
+    static NodeOptions options_for(const std::filesystem::path& path) {
         NodeOptions options;
         options.data_dir = path;
         options.segment_bytes = std::size_t{1} << 20U;
-        options.snapshot_log_bytes = snapshot_log_bytes;
-        options.snapshot_slice = 3;
         return options;
     }
 
@@ -70,7 +71,9 @@ public:
     [[nodiscard]] const std::vector<std::string>& items() const { return items_; }
     [[nodiscard]] const std::vector<Role>& roles() const { return roles_; }
     [[nodiscard]] std::size_t restored() const { return restored_; }
-    boost::asio::io_context& io() { return io_; }
+    [[nodiscard]] std::size_t snapshots() const {
+        return static_cast<std::size_t>(metric("roster_raft_snapshots_total"));
+    }
 
 private:
     Application application() {
@@ -145,6 +148,258 @@ TEST(Node, a_restart_applies_the_same_entries_before_it_leads) {
 
     EXPECT_EQ(again.items(), (std::vector<std::string>{"one", "two"}));
     EXPECT_EQ(again.node().id(), id);
+}
+
+NodeOptions with_small_files(const std::filesystem::path& path) {
+    auto options = Replica::options_for(path);
+    options.segment_bytes = std::size_t{64} << 10U;
+    options.snapshot_log_bytes = std::size_t{100} << 10U;
+    options.snapshot_slice = 100;
+    return options;
+}
+
+std::vector<std::string> numbers(std::size_t count) {
+    std::vector<std::string> all;
+    for (std::size_t i = 0; i < count; ++i) all.push_back(std::to_string(i));
+    return all;
+}
+
+TEST(Node, a_callback_never_comes_from_within_a_call) {
+    const TemporaryDirectory directory;
+    {
+        Replica replica(directory.path());
+        replica.start();
+        replica.commit("one");
+    }
+    Replica replica(directory.path());
+
+    replica.node().start();
+
+    EXPECT_TRUE(replica.items().empty());
+    EXPECT_TRUE(replica.roles().empty());
+    EXPECT_EQ(replica.node().role(), Role::follower);
+    EXPECT_EQ(replica.node().propose("x").error(),
+              make_error_code(boost::system::errc::not_connected));
+}
+
+TEST(Node, snapshots_take_the_place_of_the_log_and_both_are_restored) {
+    const TemporaryDirectory directory;
+    const std::string filling(300, '.');
+    std::vector<std::string> wanted;
+    {
+        Replica replica(with_small_files(directory.path()));
+        replica.start();
+        while (replica.snapshots() < 3) {
+            wanted.push_back(std::to_string(wanted.size()) + filling);
+            replica.commit(wanted.back());
+        }
+        wanted.emplace_back("behind the last snapshot");
+        replica.commit(wanted.back());
+        EXPECT_LT(replica.metric("roster_raft_log_bytes"), 100'000);
+    }
+    const std::filesystem::directory_iterator files(directory / "raft/log");
+    EXPECT_LE(std::distance(begin(files), end(files)), 8);
+
+    Replica again(with_small_files(directory.path()));
+    again.start();
+
+    EXPECT_EQ(again.items(), wanted);
+    EXPECT_GT(again.restored(), 0U);
+    EXPECT_LT(again.restored(), wanted.size());
+}
+
+TEST(Node, entries_go_on_while_a_snapshot_is_taken) {
+    const TemporaryDirectory directory;
+    auto options = with_small_files(directory.path());
+    options.snapshot_slice = 1;
+    Replica replica(options);
+    replica.start();
+    std::size_t proposed = 0;
+    while (replica.snapshots() < 2)
+        replica.commit(std::to_string(proposed++) + std::string(500, '.'));
+
+    EXPECT_EQ(replica.items().size(), proposed);
+}
+
+TEST(Node, large_entries_survive) {
+    const TemporaryDirectory directory;
+    std::vector<std::string> wanted;
+    for (std::size_t i = 0; i < 6; ++i) {
+        wanted.emplace_back((std::size_t{1} << 20U) - 100 + i * 37, static_cast<char>('a' + i));
+    }
+    {
+        Replica replica(directory.path());
+        replica.start();
+        for (const auto& entry : wanted) replica.commit(entry);
+    }
+    Replica again(directory.path());
+    again.start();
+
+    EXPECT_EQ(again.items(), wanted);
+}
+
+TEST(Node, what_is_too_large_or_too_much_is_refused) {
+    const TemporaryDirectory directory;
+    auto options = Replica::options_for(directory.path());
+    options.entry_bytes_max = 1000;
+    options.in_flight_entries_max = 3;
+    options.in_flight_bytes_max = 1500;
+    Replica replica(options);
+    replica.start();
+
+    EXPECT_EQ(replica.node().propose(std::string(1001, 'x')).error(),
+              make_error_code(boost::system::errc::message_size));
+    EXPECT_TRUE(replica.node().propose(std::string(1000, 'x')));
+    EXPECT_EQ(replica.node().propose(std::string(501, 'x')).error(),
+              make_error_code(boost::system::errc::no_buffer_space));
+    EXPECT_TRUE(replica.node().propose("2"));
+    const auto last = replica.node().propose("3").value();
+    EXPECT_EQ(replica.node().propose("4").error(),
+              make_error_code(boost::system::errc::no_buffer_space));
+    EXPECT_EQ(replica.metric("roster_raft_refused_total"), 2);
+
+    ASSERT_TRUE(replica.run_until([&] { return replica.node().applied() == last; }));
+    EXPECT_TRUE(replica.node().propose("5"));
+}
+
+TEST(Node, a_second_one_on_the_same_directory_is_refused_until_the_first_stops) {
+    const TemporaryDirectory directory;
+    Replica first(directory.path());
+    first.start();
+    try {
+        const Replica second(directory.path());
+        FAIL();
+    } catch (const std::runtime_error& error) {
+        EXPECT_EQ(error.what(),
+                  "data directory " + directory.path().string() + " is in use by pid " +
+                      std::to_string(::getpid()));
+    }
+    first.node().stop();
+
+    EXPECT_NO_THROW(Replica(directory.path()).start());
+}
+
+TEST(Node, what_was_proposed_before_a_stop_is_on_disk_but_not_called_back) {
+    const TemporaryDirectory directory;
+    {
+        Replica replica(directory.path());
+        replica.start();
+        for (const auto& entry : numbers(10)) replica.node().propose(entry).value();
+        replica.node().stop();
+        EXPECT_EQ(replica.node().propose("x").error(),
+                  make_error_code(boost::system::errc::not_connected));
+        EXPECT_TRUE(replica.items().empty());
+    }
+    Replica again(directory.path());
+    again.start();
+
+    EXPECT_EQ(again.items(), numbers(10));
+}
+
+TEST(Node, a_snapshot_that_the_application_refuses_stops_the_start) {
+    const TemporaryDirectory directory;
+    {
+        Replica replica(with_small_files(directory.path()));
+        replica.start();
+        while (replica.snapshots() < 1) replica.commit(std::string(500, '.'));
+    }
+    boost::asio::io_context io;
+    Application application;
+    application.restore = [](const auto&) -> Result<void> {
+        return make_error_code(boost::system::errc::bad_message);
+    };
+    Node node(io, with_small_files(directory.path()), application);
+
+    EXPECT_THROW(node.start(), std::runtime_error);
+}
+
+TEST(Node, counts_what_it_does) {
+    const TemporaryDirectory directory;
+    Replica replica(directory.path());
+    replica.start();
+    for (const auto& entry : numbers(5)) replica.commit(entry);
+
+    EXPECT_EQ(replica.metric("roster_raft_leader"), 1);
+    EXPECT_EQ(replica.metric("roster_raft_term"), number(replica.node().term()));
+    EXPECT_EQ(replica.metric("roster_raft_applied_index"), number(replica.node().applied()));
+    EXPECT_EQ(replica.metric("roster_raft_entries_total"), 5);
+    EXPECT_EQ(replica.metric("roster_raft_bytes_total"), 5);
+    EXPECT_EQ(replica.metric("roster_raft_commits_total"), 5);
+    EXPECT_GE(replica.metric("roster_raft_fsyncs_total"), 5);
+    EXPECT_GT(replica.metric("roster_raft_commit_seconds_total"), 0);
+    EXPECT_EQ(replica.metric("roster_raft_in_flight"), 0);
+}
+
+// The member of another process: goes on counting where its list ends, several entries at a time,
+// and reports through the pipe how long the list is.
+[[noreturn]] void count_until_killed(const std::filesystem::path& path, int pipe) {
+    Replica replica(with_small_files(path));
+    replica.start();
+    auto next = replica.items().size();
+    const std::string filling(200, '.');
+    for (std::size_t acknowledged = 0;;) {
+        while (replica.node().in_flight() < 8) {
+            replica.node().propose(std::to_string(next++) + filling).value();
+        }
+        const bool alive = replica.run_until([&] { return replica.items().size() > acknowledged; });
+        acknowledged = replica.items().size();
+        if (!alive || ::write(pipe, &acknowledged, sizeof acknowledged) < 0) std::_Exit(1);
+    }
+}
+
+TEST(Node, a_kill_at_any_moment_loses_nothing_that_was_acknowledged) {
+    const TemporaryDirectory directory;
+    std::size_t acknowledged = 0;
+    for (std::size_t round = 0; round < 20; ++round) {
+        std::array<int, 2> ends{};
+        ASSERT_EQ(::pipe(ends.data()), 0);
+        const auto child = ::fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) count_until_killed(directory.path(), ends[1]);
+        ::close(ends[1]);
+        const auto goal = acknowledged + 50 + round * 37 % 300;
+        std::size_t reported = 0;
+        while (::read(ends[0], &reported, sizeof reported) == sizeof reported) {
+            acknowledged = reported;
+            if (acknowledged >= goal) ::kill(child, SIGKILL);  // and reads what it still reported
+        }
+        ::close(ends[0]);
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        ASSERT_TRUE(WIFSIGNALED(status)) << "ended by itself in round " << round;
+
+        Replica replica(with_small_files(directory.path()));
+        replica.start();
+
+        ASSERT_GE(replica.items().size(), acknowledged);
+        for (std::size_t i = 0; i < replica.items().size(); ++i) {
+            ASSERT_EQ(replica.items()[i], std::to_string(i) + std::string(200, '.'));
+        }
+        acknowledged = replica.items().size();
+    }
+    EXPECT_GT(acknowledged, 1000U);
+}
+
+void fill_the_disk(const std::filesystem::path& path) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    Replica replica(path);
+    replica.start();
+    const rlimit limit{std::size_t{64} << 10U, std::size_t{64} << 10U};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    for (int i = 0; i < 10'000; ++i) replica.commit(std::string(1000, 'x'));
+}
+
+TEST(NodeDeathTest, a_full_disk_ends_the_process_and_leaves_a_log_that_opens) {
+    testing::GTEST_FLAG(death_test_style) = "fast";
+    const TemporaryDirectory directory;
+
+    EXPECT_EXIT(fill_the_disk(directory.path()),
+                testing::ExitedWithCode(1),
+                "critical \\[coord.raft\\] cannot write .*/raft/log/.*: File too large");
+
+    Replica again(directory.path());
+    again.start();
+    EXPECT_GT(again.items().size(), 10U);
 }
 
 }  // namespace
