@@ -22,7 +22,7 @@ std::string body_of(const Record& record) {
 // What to do with a reply: its error, or what `read` finds in its body.
 template <class T, class Read>
 auto decoded(Read read) {
-    return [read = std::move(read)](const Reply& reply) -> Result<T> {
+    return [read = std::move(read)](const ReplyView& reply) -> Result<T> {
         if (reply.error) return reply.error;
         Decoder in(reply.body);
         T value = read(in);
@@ -31,7 +31,7 @@ auto decoded(Read read) {
     };
 }
 
-Result<void> header_only(const Reply& reply) {
+Result<void> header_only(const ReplyView& reply) {
     if (reply.error) return reply.error;
     return {};
 }
@@ -142,7 +142,7 @@ Task<Result<std::vector<Result<T>>>> read_many(std::shared_ptr<ClientSession> se
     }
     many.end();
     const auto wanted = paths.size();
-    auto decode = [op, read, wanted](const Reply& reply) -> Result<std::vector<Result<T>>> {
+    auto decode = [op, read, wanted](const ReplyView& reply) -> Result<std::vector<Result<T>>> {
         if (reply.error) return reply.error;
         std::vector<Result<T>> values;
         Decoder in(reply.body);
@@ -220,7 +220,7 @@ Task<Result<Stat>> Client::exists(std::string path, bool watch) {
     if (!is_valid_path(path)) co_return Errc::bad_arguments;
     auto full = session->full_path(path);
     auto body = body_of(ReadRequest{full, watch});
-    auto decode = [session, full, watch](const Reply& reply) -> Result<Stat> {
+    auto decode = [session, full, watch](const ReplyView& reply) -> Result<Stat> {
         if (watch && !reply.error) session->watches().add_data(full);
         if (watch && reply.error == Errc::no_node) session->watches().add_exist(full);
         return decoded<Stat>([](Decoder& in) { return in.stat(); })(reply);
@@ -233,7 +233,7 @@ Task<Result<ZnodeData>> Client::get_data(std::string path, bool watch) {
     if (!is_valid_path(path)) co_return Errc::bad_arguments;
     auto full = session->full_path(path);
     auto body = body_of(ReadRequest{full, watch});
-    auto decode = [session, full, watch](const Reply& reply) {
+    auto decode = [session, full, watch](const ReplyView& reply) {
         if (watch && !reply.error) session->watches().add_data(full);
         return decoded<ZnodeData>(decode_data)(reply);
     };
@@ -255,7 +255,7 @@ Task<Result<Children>> Client::get_children(std::string path, bool watch) {
     if (!is_valid_path(path)) co_return Errc::bad_arguments;
     auto full = session->full_path(path);
     auto body = body_of(ReadRequest{full, watch});
-    auto decode = [session, full, watch](const Reply& reply) {
+    auto decode = [session, full, watch](const ReplyView& reply) {
         if (watch && !reply.error) session->watches().add_child(full);
         return decoded<Children>([](Decoder& in) {
             Children children;
@@ -285,7 +285,7 @@ Task<Result<MultiResult>> Client::multi(std::vector<Op> ops) {
     }
     encode_op.end();
     const auto size = ops.size();
-    auto decode = [session, size](const Reply& reply) -> Result<MultiResult> {
+    auto decode = [session, size](const ReplyView& reply) -> Result<MultiResult> {
         auto result = decoded<MultiResult>(
             [&](Decoder& in) { return decode_multi(in, *session, size); })(reply);
         if (result && result->errors.size() != size) return Errc::marshalling_error;
@@ -300,7 +300,7 @@ Task<Result<void>> Client::add_watch(std::string path, WatchMode mode) {
     if (!is_valid_path(path)) co_return Errc::bad_arguments;
     auto full = session->full_path(path);
     auto body = body_of(WatchRequest{full, static_cast<std::int32_t>(mode)});
-    auto decode = [session, full, mode](const Reply& reply) {
+    auto decode = [session, full, mode](const ReplyView& reply) {
         if (!reply.error) session->watches().add(full, mode);
         return header_only(reply);
     };

@@ -119,6 +119,8 @@ Task<bool> ClientSession::connect(std::shared_ptr<Link> link, EnsembleHost host)
             log().debug("host unknown host={} error={}", host.name, unknown.message());
             co_return false;
         }
+        // A lookup cannot be cut short: the watchdog may have come and gone meanwhile.
+        if (over_ || Clock::now() >= join_by_) co_return false;
         const auto [last, chosen] = co_await asio::async_connect(link->socket, found, use_tuple);
         failed = last;
     }
@@ -280,7 +282,7 @@ Task<void> ClientSession::close(std::chrono::milliseconds patience) {
     });
     // A request lost on its way is asked again: the session should really end.
     while (!over_) {
-        auto answered = [](const Reply& reply) -> Result<void> {
+        auto answered = [](const ReplyView& reply) -> Result<void> {
             if (reply.error) return reply.error;
             return {};
         };
@@ -410,7 +412,7 @@ bool ClientSession::take_reply(const ReplyHeader& header, std::string_view body)
     replies_.add();
     if (header.zxid > last_zxid_) last_zxid_ = header.zxid;
     send_waiting();
-    done(Reply{make_error_code(Errc{header.error}), body});
+    done(ReplyView{make_error_code(Errc{header.error}), body});
     return true;
 }
 
@@ -476,7 +478,7 @@ void ClientSession::tell(SessionState state) {
 
 // Posted: whoever asks must have begun to wait, and whoever is destroyed must not be called back.
 void ClientSession::fail(Completion done, Errc error) {
-    asio::post(io_, [done = std::move(done), error] { done(Reply{error, {}}); });
+    asio::post(io_, [done = std::move(done), error] { done(ReplyView{error, {}}); });
 }
 
 void ClientSession::fail_waiting(Errc error) {

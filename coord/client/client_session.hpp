@@ -33,7 +33,7 @@
 
 namespace coord {
 
-struct Reply {
+struct ReplyView {
     Error error;            // from the header, or why there is no reply
     std::string_view body;  // valid during the call
 };
@@ -49,7 +49,7 @@ public:
     // From now on nobody is told anything: the owner of the callbacks is going away.
     void mute() { muted_ = true; }
 
-    // Sends `body` and completes with decode(Reply), which is called in any case.
+    // Sends `body` and completes with decode(ReplyView), which is called in any case.
     template <class T, class Decode>
     Task<Result<T>> request(OpCode op, std::string body, Decode decode);
 
@@ -74,7 +74,7 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
-    using Completion = std::function<void(const Reply&)>;
+    using Completion = std::function<void(const ReplyView&)>;
 
     struct Link;  // one TCP connection
     struct Request {
@@ -174,7 +174,7 @@ Task<Result<T>> ClientSession::request(OpCode op, std::string body, Decode decod
         auto awaiting = std::make_shared<decltype(handler)>(std::move(handler));
         self->enqueue(op,
                       std::move(sent),
-                      [awaiting, decode = std::move(decode)](const Reply& reply) mutable {
+                      [awaiting, decode = std::move(decode)](const ReplyView& reply) mutable {
                           const auto executor = boost::asio::get_associated_executor(*awaiting);
                           auto resume = [awaiting, result = decode(reply)]() mutable {
                               std::move (*awaiting)(std::move(result));

@@ -340,6 +340,17 @@ TEST_F(ClientSessionTest, goes_to_the_next_host_when_one_refuses) {
     await_state(SessionState::connected);
 }
 
+TEST_F(ClientSessionTest, looks_up_the_names_of_hosts) {
+    auto chosen = options();
+    chosen.connect = "localhost" + chosen.connect.substr(chosen.connect.find(':'));
+    open(chosen);
+
+    (void)server.await_connect();
+    server.accept_session(session_id);
+
+    await_state(SessionState::connected);
+}
+
 TEST_F(ClientSessionTest, forgets_what_it_has_seen_once_all_refuse_it_too_long) {
     connect(options(milliseconds(90)));
     ask("/a");

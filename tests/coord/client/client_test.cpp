@@ -2,8 +2,7 @@
 
 #include "tests/support/faulty_link.hpp"
 #include "tests/support/run_until.hpp"
-#include "tests/support/scripted_server.hpp"
-#include "tests/support/zookeeper_process.hpp"
+#include "tests/support/test_ensemble.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -51,18 +50,13 @@ TEST(Client, sends_no_path_that_no_server_would_take) {
     EXPECT_EQ(run_task(io, client.multi(ops)).error(), Errc::bad_arguments);
 }
 
-// Against Apache ZooKeeper: one server for all of the suite.
-class EnsembleClientTest : public testing::Test {
+class ClientTest : public EnsembleTest {
 protected:
-    static void SetUpTestSuite() {
-        if (ZookeeperProcess::available()) zookeeper = std::make_unique<ZookeeperProcess>();
-    }
-    static void TearDownTestSuite() { zookeeper.reset(); }
-
     void SetUp() override {
-        if (!zookeeper) GTEST_SKIP() << "Apache ZooKeeper is not installed";
-        client = open(zookeeper->address());
-        root = "/" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name());
+        EnsembleTest::SetUp();
+        if (IsSkipped()) return;
+        client = open(ensemble->address());
+        root = path_of_test();
         ASSERT_TRUE(run(client->ensure_path(root)));
     }
 
@@ -92,7 +86,6 @@ protected:
         return {type, KeeperState::sync_connected, path};
     }
 
-    static std::unique_ptr<ZookeeperProcess> zookeeper;
     boost::asio::io_context io;
     std::unique_ptr<Client> client;
     std::string root;
@@ -100,9 +93,10 @@ protected:
     std::vector<SessionState> states;
 };
 
-std::unique_ptr<ZookeeperProcess> EnsembleClientTest::zookeeper;
+INSTANTIATE_TEST_SUITE_P(Ensemble, ClientTest, testing::Values(Oracle::apache));
+INSTANTIATE_TEST_SUITE_P(Core, ClientTest, testing::Values(Oracle::core));
 
-TEST_F(EnsembleClientTest, creates_reads_changes_and_removes_a_znode) {
+TEST_P(ClientTest, creates_reads_changes_and_removes_a_znode) {
     const auto path = root + "/a";
 
     const auto created = run(client->create(path, "one", CreateMode::persistent));
@@ -124,7 +118,7 @@ TEST_F(EnsembleClientTest, creates_reads_changes_and_removes_a_znode) {
     EXPECT_GT(client->last_zxid(), changed.value().mzxid);
 }
 
-TEST_F(EnsembleClientTest, creates_in_every_mode) {
+TEST_P(ClientTest, creates_in_every_mode) {
     const auto sequential =
         run(client->create(root + "/s-", "", CreateMode::persistent_sequential));
     const auto ephemeral = run(client->create(root + "/e", "", CreateMode::ephemeral));
@@ -137,7 +131,7 @@ TEST_F(EnsembleClientTest, creates_in_every_mode) {
     EXPECT_EQ(container.value().path, root + "/c");
 }
 
-TEST_F(EnsembleClientTest, tells_the_servers_error_codes) {
+TEST_P(ClientTest, tells_the_servers_error_codes) {
     EXPECT_EQ(run(client->create(root, "", CreateMode::persistent)).error(), Errc::node_exists);
     EXPECT_EQ(run(client->get_data(root + "/none")).error(), Errc::no_node);
     EXPECT_EQ(run(client->set_data(root, "", 7)).error(), Errc::bad_version);
@@ -145,7 +139,7 @@ TEST_F(EnsembleClientTest, tells_the_servers_error_codes) {
     EXPECT_EQ(run(client->remove(root)).error(), Errc::not_empty);
 }
 
-TEST_F(EnsembleClientTest, multi_goes_through_as_a_whole) {
+TEST_P(ClientTest, multi_goes_through_as_a_whole) {
     std::vector<Op> ops = {CreateOp{root + "/n-", "x", CreateMode::persistent_sequential},
                            SetDataOp{root, "new"},
                            CheckOp{root, 1},
@@ -162,7 +156,7 @@ TEST_F(EnsembleClientTest, multi_goes_through_as_a_whole) {
     EXPECT_TRUE(run(client->multi({})).value().errors.empty());
 }
 
-TEST_F(EnsembleClientTest, multi_fails_as_a_whole) {
+TEST_P(ClientTest, multi_fails_as_a_whole) {
     std::vector<Op> ops = {
         CreateOp{root + "/a", "x"}, RemoveOp{root + "/none"}, CreateOp{root + "/b", "x"}};
 
@@ -173,7 +167,7 @@ TEST_F(EnsembleClientTest, multi_fails_as_a_whole) {
     EXPECT_EQ(run(client->exists(root + "/a")).error(), Errc::no_node);
 }
 
-TEST_F(EnsembleClientTest, reads_many_in_one_request) {
+TEST_P(ClientTest, reads_many_in_one_request) {
     (void)run(client->create(root + "/a", "one", CreateMode::persistent));
     (void)run(client->create(root + "/a/x", "", CreateMode::persistent));
 
@@ -189,8 +183,8 @@ TEST_F(EnsembleClientTest, reads_many_in_one_request) {
     EXPECT_THAT(names[1].value(), ElementsAre("x"));
 }
 
-TEST_F(EnsembleClientTest, lives_below_its_chroot) {
-    auto inside = open(zookeeper->address() + root + "/app");
+TEST_P(ClientTest, lives_below_its_chroot) {
+    auto inside = open(ensemble->address() + root + "/app");
 
     ASSERT_TRUE(run(inside->ensure_path("/a/b")));
     const auto created = run(inside->create("/a/n-", "", CreateMode::persistent_sequential));
@@ -205,7 +199,7 @@ TEST_F(EnsembleClientTest, lives_below_its_chroot) {
     EXPECT_THAT(run(inside->get_children("/")).value().names, ElementsAre("a"));
 }
 
-TEST_F(EnsembleClientTest, tells_of_one_shot_watches_once) {
+TEST_P(ClientTest, tells_of_one_shot_watches_once) {
     (void)run(client->exists(root + "/a", true));
     (void)run(client->get_children(root, true));
 
@@ -217,7 +211,7 @@ TEST_F(EnsembleClientTest, tells_of_one_shot_watches_once) {
                             event(EventType::node_children_changed, root)));
 }
 
-TEST_F(EnsembleClientTest, hears_of_its_own_change_before_the_reply) {
+TEST_P(ClientTest, hears_of_its_own_change_before_the_reply) {
     (void)run(client->add_watch(root, WatchMode::persistent_recursive));
     std::vector<std::string> order;
     client->on_event([&](const WatcherEvent& told) { order.push_back("event " + told.path); });
@@ -238,8 +232,8 @@ TEST_F(EnsembleClientTest, hears_of_its_own_change_before_the_reply) {
                             "created " + root + "/b"));
 }
 
-TEST_F(EnsembleClientTest, keeps_its_session_and_watches_over_a_cut_connection) {
-    FaultyLink link(io, zookeeper->port());
+TEST_P(ClientTest, keeps_its_session_and_watches_over_a_cut_connection) {
+    FaultyLink link(io, ensemble->port());
     auto cut = open(link.address());
     (void)run(cut->create(root + "/e", "", CreateMode::ephemeral));
     (void)run(cut->get_data(root, true));
@@ -263,34 +257,34 @@ TEST_F(EnsembleClientTest, keeps_its_session_and_watches_over_a_cut_connection) 
                             event(EventType::node_created, root + "/after")));
 }
 
-TEST_F(EnsembleClientTest, resumes_the_session_of_a_client_that_abandoned_it) {
-    auto first = open(zookeeper->address());
+TEST_P(ClientTest, resumes_the_session_of_a_client_that_abandoned_it) {
+    auto first = open(ensemble->address());
     (void)run(first->create(root + "/e", "", CreateMode::ephemeral));
     const auto identity = first->session();
     first->abandon();
 
-    auto second = open(zookeeper->address(), identity);
+    auto second = open(ensemble->address(), identity);
 
     EXPECT_EQ(run(second->exists(root + "/e")).value().ephemeral_owner, identity.id);
     EXPECT_EQ(second->session().id, identity.id);
 }
 
-TEST_F(EnsembleClientTest, opens_a_new_session_when_the_one_to_resume_is_gone) {
-    auto first = open(zookeeper->address());
+TEST_P(ClientTest, opens_a_new_session_when_the_one_to_resume_is_gone) {
+    auto first = open(ensemble->address());
     (void)run(first->sync("/"));
     const auto identity = first->session();
     run(first->close(milliseconds(5000)));
     states.clear();
 
-    auto second = open(zookeeper->address(), identity);
+    auto second = open(ensemble->address(), identity);
     ASSERT_TRUE(run_until(io, [&] { return second->state() == SessionState::connected; }));
 
     EXPECT_NE(second->session().id, identity.id);
     EXPECT_THAT(states, ElementsAre(SessionState::expired, SessionState::connected));
 }
 
-TEST_F(EnsembleClientTest, close_removes_the_ephemerals_at_once) {
-    auto leaving = open(zookeeper->address());
+TEST_P(ClientTest, close_removes_the_ephemerals_at_once) {
+    auto leaving = open(ensemble->address());
     (void)run(leaving->create(root + "/e", "", CreateMode::ephemeral));
 
     run(leaving->close(milliseconds(5000)));
@@ -299,21 +293,21 @@ TEST_F(EnsembleClientTest, close_removes_the_ephemerals_at_once) {
     EXPECT_EQ(leaving->state(), SessionState::closed);
 }
 
-TEST_F(EnsembleClientTest, survives_the_restart_of_its_server) {
+TEST_P(ClientTest, survives_the_restart_of_its_server) {
     const auto before = client->session();
     (void)run(client->create(root + "/e", "", CreateMode::ephemeral));
 
-    zookeeper->kill();
+    ensemble->stop();
     ASSERT_TRUE(run_until(io, [&] { return client->state() == SessionState::connecting; }));
-    zookeeper->start();
+    ensemble->start();
 
     EXPECT_EQ(run(client->exists(root + "/e")).value().ephemeral_owner, before.id);
     EXPECT_EQ(client->session().id, before.id);
 }
 
-TEST_F(EnsembleClientTest, a_value_too_large_for_the_server_fails_and_the_client_goes_on) {
+TEST_P(ClientTest, a_value_too_large_for_the_server_fails_and_the_client_goes_on) {
     ClientOptions options;
-    options.connect = zookeeper->address();
+    options.connect = ensemble->address();
     options.request_bytes_max = std::size_t{4} << 20U;
     Client generous(io, options);
     generous.start();
@@ -328,7 +322,7 @@ TEST_F(EnsembleClientTest, a_value_too_large_for_the_server_fails_and_the_client
     EXPECT_EQ(run(client->get_data(root)).value().data.size(), 1000U << 10U);
 }
 
-TEST_F(EnsembleClientTest, pipelines_ten_thousand_creates) {
+TEST_P(ClientTest, pipelines_ten_thousand_creates) {
     std::size_t created = 0;
     auto create = [](Client& through, std::string path, std::size_t& count) -> Task<void> {
         if (co_await through.create(path, "x", CreateMode::ephemeral)) ++count;

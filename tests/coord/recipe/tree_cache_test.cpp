@@ -2,7 +2,8 @@
 
 #include "tests/support/faulty_link.hpp"
 #include "tests/support/run_until.hpp"
-#include "tests/support/zookeeper_process.hpp"
+#include "tests/support/scripted_server.hpp"
+#include "tests/support/test_ensemble.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -39,6 +40,8 @@ public:
 
     std::vector<std::string> told;  // since somebody cleared it
     std::size_t settled = 0;
+    std::vector<std::pair<Zxid, std::size_t>>
+        steps;  // each settled's zxid, and what was told by then
     Zxid settled_at{};
 
 private:
@@ -64,23 +67,41 @@ private:
         EXPECT_TRUE(synced);
         settled_at = at;
         ++settled;
+        steps.emplace_back(at, told.size());
     }
 
     std::map<std::string, CachedZnode> znodes_;
 };
 
-class EnsembleTreeCacheTest : public testing::Test {
-protected:
-    static void SetUpTestSuite() {
-        if (ZookeeperProcess::available()) zookeeper = std::make_unique<ZookeeperProcess>();
-    }
-    static void TearDownTestSuite() { zookeeper.reset(); }
+TEST(TreeCache, begins_again_when_the_server_refuses_for_now) {
+    boost::asio::io_context io;
+    ScriptedServer server(io);
+    ClientOptions options;
+    options.connect = server.address();
+    Client client(io, options);
+    Mirror mirror;
+    TreeCache cache(client, "/root", 1, mirror.callbacks());
+    cache.start();
+    client.start();
+    (void)server.await_connect();
+    server.accept_session(SessionId{1});
+    const auto refused = server.await_request();
+    ASSERT_EQ(refused.op, OpCode::add_watch);
 
+    server.reply(refused.xid, Zxid{1}, static_cast<std::int32_t>(Errc::throttled_op));
+
+    EXPECT_EQ(server.await_request().op, OpCode::add_watch);
+    EXPECT_FALSE(cache.synced());
+}
+
+class TreeCacheTest : public EnsembleTest {
+protected:
     void SetUp() override {
-        if (!zookeeper) GTEST_SKIP() << "Apache ZooKeeper is not installed";
-        link = std::make_unique<FaultyLink>(io, zookeeper->port());
-        root = "/" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name());
-        writer = open(zookeeper->address());
+        EnsembleTest::SetUp();
+        if (IsSkipped()) return;
+        link = std::make_unique<FaultyLink>(io, ensemble->port());
+        root = path_of_test();
+        writer = open(ensemble->address());
         watcher = open(link->address());
     }
 
@@ -131,7 +152,6 @@ protected:
         return out;
     }
 
-    static std::unique_ptr<ZookeeperProcess> zookeeper;
     boost::asio::io_context io;
     std::unique_ptr<FaultyLink> link;
     std::unique_ptr<Client> writer;
@@ -141,9 +161,10 @@ protected:
     std::unique_ptr<TreeCache> cache;
 };
 
-std::unique_ptr<ZookeeperProcess> EnsembleTreeCacheTest::zookeeper;
+INSTANTIATE_TEST_SUITE_P(Ensemble, TreeCacheTest, testing::Values(Oracle::apache));
+INSTANTIATE_TEST_SUITE_P(Core, TreeCacheTest, testing::Values(Oracle::core));
 
-TEST_F(EnsembleTreeCacheTest, creates_its_root_and_is_synced_with_nothing) {
+TEST_P(TreeCacheTest, creates_its_root_and_is_synced_with_nothing) {
     root += "/deep/er";
     follow(2);
 
@@ -154,7 +175,7 @@ TEST_F(EnsembleTreeCacheTest, creates_its_root_and_is_synced_with_nothing) {
     EXPECT_TRUE(run_task(io, writer->exists(root)));
 }
 
-TEST_F(EnsembleTreeCacheTest, tells_what_is_there_in_one_step_parents_first) {
+TEST_P(TreeCacheTest, tells_what_is_there_in_one_step_parents_first) {
     create("");
     create("/a", "1");
     create("/a/x", "2");
@@ -171,7 +192,7 @@ TEST_F(EnsembleTreeCacheTest, tells_what_is_there_in_one_step_parents_first) {
     EXPECT_EQ(cache->size(), 3U);
 }
 
-TEST_F(EnsembleTreeCacheTest, tells_creation_change_and_removal) {
+TEST_P(TreeCacheTest, tells_creation_change_and_removal) {
     follow(2);
     await_synced();
 
@@ -191,20 +212,24 @@ TEST_F(EnsembleTreeCacheTest, tells_creation_change_and_removal) {
     EXPECT_THAT(mirror.znodes(), ElementsAre(Pair(root + "/a", "1")));
 }
 
-TEST_F(EnsembleTreeCacheTest, tells_a_multi_in_one_step) {
+TEST_P(TreeCacheTest, settles_at_the_zxid_of_a_multi_only_when_all_of_it_is_told) {
     follow(2);
     await_synced();
-    const auto before = mirror.settled;
-    std::vector<Op> ops = {CreateOp{root + "/a", "1"}, CreateOp{root + "/a/x", "2"}};
+    std::vector<Op> ops;
+    for (int i = 0; i < 20; ++i) ops.push_back(CreateOp{root + "/" + std::to_string(i), "1"});
 
     ASSERT_EQ(run_task(io, writer->multi(ops)).value().first_error(), Errc::ok);
+    const auto zxid = writer->last_zxid();
     await_reached();
 
-    EXPECT_THAT(mirror.told, ElementsAre("put " + root + "/a", "put " + root + "/a/x"));
-    EXPECT_EQ(mirror.settled, before + 1);
+    for (const auto& [settled_at, told] : mirror.steps) {
+        EXPECT_TRUE(settled_at < zxid || told == 20) << told;
+    }
+    EXPECT_GE(mirror.settled_at, zxid);
+    EXPECT_EQ(mirror.told.size(), 20U);
 }
 
-TEST_F(EnsembleTreeCacheTest, ignores_what_is_below_its_depth) {
+TEST_P(TreeCacheTest, ignores_what_is_below_its_depth) {
     create("");
     create("/a", "1");
     create("/a/x", "2");
@@ -219,7 +244,7 @@ TEST_F(EnsembleTreeCacheTest, ignores_what_is_below_its_depth) {
     EXPECT_THAT(mirror.told, ElementsAre("put " + root + "/a", "put " + root + "/b"));
 }
 
-TEST_F(EnsembleTreeCacheTest, tells_what_changed_while_it_was_cut_off_and_nothing_else) {
+TEST_P(TreeCacheTest, tells_what_changed_while_it_was_cut_off_and_nothing_else) {
     for (const auto* path : {"", "/same", "/changed", "/gone", "/gone/x", "/again"}) create(path);
     follow(2);
     await_synced();
@@ -246,14 +271,14 @@ TEST_F(EnsembleTreeCacheTest, tells_what_changed_while_it_was_cut_off_and_nothin
     EXPECT_TRUE(cache->synced());
 }
 
-TEST_F(EnsembleTreeCacheTest, goes_on_with_a_new_session_after_expiry) {
+TEST_P(TreeCacheTest, goes_on_with_a_new_session_after_expiry) {
     create("");
     create("/a");
     follow(1);
     await_synced();
     const auto before = watcher->session();
     ClientOptions thief;
-    thief.connect = zookeeper->address();
+    thief.connect = ensemble->address();
     thief.resume = before;
     link->set_open(false);
     link->cut();
@@ -273,7 +298,7 @@ TEST_F(EnsembleTreeCacheTest, goes_on_with_a_new_session_after_expiry) {
                 ElementsAre("put " + root + "/a", "put " + root + "/b", "put " + root + "/c"));
 }
 
-TEST_F(EnsembleTreeCacheTest, makes_its_root_again_when_somebody_removes_it) {
+TEST_P(TreeCacheTest, makes_its_root_again_when_somebody_removes_it) {
     follow(2);
     await_synced();
     create("/a");
@@ -291,7 +316,7 @@ TEST_F(EnsembleTreeCacheTest, makes_its_root_again_when_somebody_removes_it) {
     EXPECT_THAT(mirror.znodes(), ElementsAre(Pair(root + "/b", "")));
 }
 
-TEST_F(EnsembleTreeCacheTest, reaches_a_write_that_no_event_tells_of) {
+TEST_P(TreeCacheTest, reaches_a_write_that_no_event_tells_of) {
     follow(1);
     await_synced();
     const auto elsewhere =
@@ -302,7 +327,7 @@ TEST_F(EnsembleTreeCacheTest, reaches_a_write_that_no_event_tells_of) {
     EXPECT_TRUE(reached);
 }
 
-TEST_F(EnsembleTreeCacheTest, gives_up_reaching_after_its_patience) {
+TEST_P(TreeCacheTest, gives_up_reaching_after_its_patience) {
     follow(1);
     await_synced();
 
@@ -312,11 +337,11 @@ TEST_F(EnsembleTreeCacheTest, gives_up_reaching_after_its_patience) {
     EXPECT_EQ(reached.error(), Errc::operation_timeout);
 }
 
-TEST_F(EnsembleTreeCacheTest, reads_in_smaller_pieces_when_a_reply_is_too_large) {
+TEST_P(TreeCacheTest, reads_in_smaller_pieces_when_a_reply_is_too_large) {
     create("");
     for (int i = 0; i < 40; ++i) create("/" + std::to_string(i), std::string(4000, 'x'));
     ClientOptions options;
-    options.connect = zookeeper->address();
+    options.connect = ensemble->address();
     options.frame_bytes_max = 20000;
     watcher = std::make_unique<Client>(io, options);
     watcher->start();
@@ -327,7 +352,7 @@ TEST_F(EnsembleTreeCacheTest, reads_in_smaller_pieces_when_a_reply_is_too_large)
     EXPECT_EQ(cache->size(), 40U);
 }
 
-TEST_F(EnsembleTreeCacheTest, tells_nothing_after_it_is_stopped) {
+TEST_P(TreeCacheTest, tells_nothing_after_it_is_stopped) {
     follow(1);
     await_synced();
     cache->stop();
@@ -338,7 +363,7 @@ TEST_F(EnsembleTreeCacheTest, tells_nothing_after_it_is_stopped) {
     EXPECT_THAT(mirror.told, IsEmpty());
 }
 
-TEST_F(EnsembleTreeCacheTest, may_be_destroyed_while_it_reads) {
+TEST_P(TreeCacheTest, may_be_destroyed_while_it_reads) {
     create("");
     for (int i = 0; i < 300; ++i) create("/" + std::to_string(i), std::string(1000, 'x'));
     follow(1);
@@ -399,7 +424,7 @@ std::uint64_t seed() {
     return chosen;
 }
 
-TEST_F(EnsembleTreeCacheTest, equals_the_tree_after_churn_over_a_link_that_breaks) {
+TEST_P(TreeCacheTest, equals_the_tree_after_churn_over_a_link_that_breaks) {
     create("");
     Churn churn(*writer, root, seed());
     follow(2);
@@ -418,7 +443,7 @@ TEST_F(EnsembleTreeCacheTest, equals_the_tree_after_churn_over_a_link_that_break
     EXPECT_EQ(mirror.znodes().size(), cache->size());
 }
 
-TEST_F(EnsembleTreeCacheTest, follows_ten_thousand_instances_below_a_thousand_services) {
+TEST_P(TreeCacheTest, follows_ten_thousand_instances_below_a_thousand_services) {
     create("");
     std::size_t left = 11000;
     auto create_one = [](Client& through, std::string path, std::size_t& pending) -> Task<void> {
