@@ -197,10 +197,14 @@ void AnswerCompiler::remove_node(std::string_view name) {
     const auto key = Grammar::node_key(name);
     const auto node = key ? nodes_.find(*key) : nodes_.end();
     if (node == nodes_.end() || node->second.views.erase(std::string(name)) == 0) return;
-    if (!node->second.views.empty()) return rebuild_node(*key, node->second);
-    track(*key, &Reverse::nodes, node->second.addresses, {});
-    table_.remove(Space::forward, *key);
-    nodes_.erase(node);
+    if (node->second.views.empty()) {
+        track(*key, &Reverse::nodes, node->second.addresses, {});
+        table_.remove(Space::forward, *key);
+        nodes_.erase(node);
+    } else {
+        rebuild_node(*key, node->second);
+    }
+    if (name == options_.node) publish_name_server();
 }
 
 void AnswerCompiler::rebuild_node(const Labels& key, Node& node) {

@@ -24,7 +24,7 @@
 namespace dns {
 
 struct TcpOptions {
-    boost::asio::ip::tcp::endpoint endpoint;
+    boost::asio::ip::tcp::endpoint endpoint{};
     std::size_t udp_bytes_max = 1232;  // what EDNS says, on TCP too
     // From one complete query to the next; so also the time a half-sent one is waited for, and the
     // time a client has to read its replies.

@@ -1,0 +1,267 @@
+#include "dns/tcp_listener.hpp"
+
+#include "tests/support/dns_face.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/system/system_error.hpp>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace dns {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using support::DnsFace;
+using support::Message;
+using support::question;
+
+constexpr auto web = "web.service.roster.internal";
+
+std::vector<std::uint8_t> framed(const Message& message) {
+    std::vector<std::uint8_t> bytes{static_cast<std::uint8_t>(message.bytes.size() >> 8U),
+                                    static_cast<std::uint8_t>(message.bytes.size())};
+    bytes.insert(bytes.end(), message.bytes.begin(), message.bytes.end());
+    return bytes;
+}
+
+Message numbered(unsigned id) {
+    auto message = question(web, rr::a);
+    message.bytes[0] = static_cast<std::uint8_t>(id >> 8U);
+    message.bytes[1] = static_cast<std::uint8_t>(id);
+    return message;
+}
+
+// A listener and its clients on one io_context, which the test runs until something happened.
+class Tcp : public testing::Test {
+protected:
+    void SetUp() override {
+        face.publish({support::make_service("web", {{support::make_node("host1", "10.0.0.1")}})});
+        open({});
+    }
+    void TearDown() override {
+        listener->stop();
+        io.restart();
+        io.run_for(std::chrono::seconds(10));
+        EXPECT_TRUE(io.stopped()) << "something went on after stop()";
+    }
+
+    void open(TcpOptions options) {
+        options.endpoint = {asio::ip::make_address("127.0.0.1"), 0};
+        if (listener) listener->stop();
+        listener = std::make_unique<TcpListener>(io, options, face.responder);
+        listener->start();
+    }
+
+    struct Client : std::enable_shared_from_this<Client> {
+        explicit Client(asio::io_context& io) : socket(io) {}
+        tcp::socket socket;
+        std::vector<std::uint8_t> received;
+        std::array<std::uint8_t, 65'536> chunk{};
+        bool closed = false;
+
+        void read() {
+            socket.async_read_some(asio::buffer(chunk), [this, self = shared_from_this()](const auto& error, std::size_t n) {
+                received.insert(received.end(), chunk.begin(), chunk.begin() + static_cast<int>(n));
+                if (error) {
+                    closed = true;
+                } else {
+                    read();
+                }
+            });
+        }
+        // The whole replies so far.
+        [[nodiscard]] std::vector<support::DnsReply> replies() const {
+            std::vector<support::DnsReply> result;
+            for (std::size_t at = 0; at + 2 <= received.size();) {
+                const std::size_t size = static_cast<std::size_t>(received[at] << 8U | received[at + 1]);
+                if (at + 2 + size > received.size()) break;
+                result.emplace_back(std::span(received).subspan(at + 2, size));
+                at += 2 + size;
+            }
+            return result;
+        }
+        [[nodiscard]] std::size_t count() const { return replies().size(); }
+    };
+
+    std::shared_ptr<Client> connect(bool reading = true) {
+        auto client = std::make_shared<Client>(io);
+        client->socket.connect({asio::ip::make_address("127.0.0.1"), listener->port()});
+        if (reading) client->read();
+        return client;
+    }
+    void send(Client& client, const std::vector<std::uint8_t>& bytes) {
+        asio::write(client.socket, asio::buffer(bytes));
+    }
+
+    void run_until(const std::function<bool()>& happened) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        io.restart();
+        while (!happened()) {
+            ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+            io.run_one_for(std::chrono::milliseconds(20));
+        }
+    }
+
+    DnsFace face;
+    asio::io_context io;
+    std::unique_ptr<TcpListener> listener;
+};
+
+TEST_F(Tcp, queries_sent_ahead_are_answered_in_order) {
+    auto client = connect();
+    std::vector<std::uint8_t> all;
+    for (unsigned id = 0; id < 300; ++id) {
+        const auto frame = framed(numbered(id));
+        all.insert(all.end(), frame.begin(), frame.end());
+    }
+
+    send(*client, all);
+    run_until([&] { return client->count() == 300; });
+
+    const auto replies = client->replies();
+    for (unsigned id = 0; id < 300; ++id) {
+        EXPECT_EQ(replies[id].bytes[0] << 8U | replies[id].bytes[1], id);
+        EXPECT_EQ(replies[id].answers.size(), 1U);
+    }
+}
+
+TEST_F(Tcp, a_frame_may_come_octet_by_octet) {
+    auto client = connect();
+
+    for (const auto octet : framed(question(web, rr::a))) {
+        send(*client, {octet});
+        io.poll();
+        io.restart();
+    }
+    run_until([&] { return client->count() == 1; });
+
+    EXPECT_EQ(client->replies()[0].data(), std::vector<std::string>{"10.0.0.1"});
+}
+
+TEST_F(Tcp, half_sent_frames_hold_up_nobody_else) {
+    std::vector<std::shared_ptr<Client>> slow;
+    for (int i = 0; i < 50; ++i) {
+        slow.push_back(connect());
+        send(*slow.back(), {0x00, 0x40, 0x12});
+    }
+    auto client = connect();
+
+    send(*client, framed(question(web, rr::a)));
+    run_until([&] { return client->count() == 1; });
+
+    EXPECT_EQ(listener->tcp_counters().timed_out.value(), 0U);
+}
+
+TEST_F(Tcp, a_client_that_does_not_read_holds_up_nobody_and_is_read_no_further) {
+    std::vector<support::Instance> many;
+    for (int i = 0; i < 1000; ++i) {
+        many.push_back({support::make_node("host1", "10.0.0.1"),
+                        "10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250)});
+    }
+    face.publish({support::make_service("web", many)});
+    auto deaf = connect(false);
+    deaf->socket.non_blocking(true);
+    const auto frame = framed(question(web, rr::a));
+    std::size_t sent = 0;
+    boost::system::error_code error;
+    // 16,000 octets of reply for each query: until the kernel's buffers are full on both sides.
+    for (int i = 0; i < 1'000'000 && !error; ++i) {
+        sent += deaf->socket.write_some(asio::buffer(frame), error) == frame.size() ? 1U : 0U;
+        io.poll();
+        io.restart();
+    }
+    EXPECT_EQ(error, asio::error::would_block);
+    EXPECT_LT(listener->counters().queries[0].value(), sent);
+
+    auto client = connect();
+    send(*client, framed(question(web, rr::a)));
+    run_until([&] { return client->count() == 1; });
+}
+
+TEST_F(Tcp, a_client_that_closed_its_side_still_gets_its_answers) {
+    auto client = connect();
+    auto bytes = framed(numbered(1));
+    const auto second = framed(numbered(2));
+    bytes.insert(bytes.end(), second.begin(), second.end());
+
+    send(*client, bytes);
+    client->socket.shutdown(tcp::socket::shutdown_send);
+    run_until([&] { return client->closed; });
+
+    EXPECT_EQ(client->count(), 2U);
+}
+
+TEST_F(Tcp, a_frame_that_may_not_be_answered_closes_the_connection) {
+    auto response = question(web, rr::a);
+    response.bytes[2] |= 0x80;
+
+    for (const auto& bad : {framed({}), framed({{1, 2, 3}}), framed(response)}) {
+        auto client = connect();
+        send(*client, bad);
+        run_until([&] { return client->closed; });
+        EXPECT_EQ(client->count(), 0U);
+    }
+
+    EXPECT_EQ(listener->tcp_counters().bad_frames.value(), 3U);
+}
+
+TEST_F(Tcp, an_idle_connection_and_a_half_sent_frame_end_with_their_time) {
+    open({.idle_timeout = std::chrono::milliseconds(50)});
+    auto idle = connect();
+    auto half = connect();
+    send(*half, {0x00});
+
+    run_until([&] { return idle->closed && half->closed; });
+
+    EXPECT_EQ(listener->tcp_counters().timed_out.value(), 2U);
+}
+
+TEST_F(Tcp, past_the_limit_the_longest_idle_connection_makes_room) {
+    open({.connections_max = 2});
+    auto first = connect();
+    send(*first, framed(numbered(1)));
+    run_until([&] { return first->count() == 1; });
+    auto second = connect();
+    send(*second, framed(numbered(2)));
+    run_until([&] { return second->count() == 1; });
+    send(*first, framed(numbered(3)));
+    run_until([&] { return first->count() == 2; });
+
+    auto third = connect();
+    send(*third, framed(numbered(4)));
+    run_until([&] { return third->count() == 1 && second->closed; });
+
+    EXPECT_FALSE(first->closed);
+    EXPECT_EQ(listener->tcp_counters().evicted.value(), 1U);
+}
+
+TEST_F(Tcp, stop_closes_every_connection) {
+    auto client = connect();
+    send(*client, framed(question(web, rr::a)));
+    run_until([&] { return client->count() == 1; });
+
+    listener->stop();
+
+    run_until([&] { return client->closed; });
+}
+
+TEST_F(Tcp, an_address_in_use_throws) {
+    EXPECT_THROW(TcpListener(io,
+                             {.endpoint = {asio::ip::make_address("127.0.0.1"), listener->port()}},
+                             face.responder),
+                 boost::system::system_error);
+}
+
+}  // namespace
+}  // namespace dns

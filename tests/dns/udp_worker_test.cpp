@@ -1,0 +1,165 @@
+#include "dns/udp_worker.hpp"
+
+#include "tests/support/dns_face.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace dns {
+namespace {
+
+using boost::asio::ip::make_address;
+using boost::asio::ip::udp;
+using support::DnsFace;
+using support::question;
+
+constexpr auto web = "web.service.roster.internal";
+
+std::uint16_t free_port() {
+    boost::asio::io_context io;
+    return udp::socket(io, {make_address("127.0.0.1"), 0}).local_endpoint().port();
+}
+
+// A worker on its thread, and a client's socket.
+class Udp : public testing::Test {
+protected:
+    explicit Udp(const std::string& address = "127.0.0.1", std::size_t udp_bytes_max = 1232)
+        : worker({make_address(address), port, udp_bytes_max, 1}, face.responder),
+          runner([this] { worker.run(); }) {
+        face.publish({support::make_service("web", {{support::make_node("host1", "10.0.0.1")}})});
+        // The kernel's own deadline, so that a missing reply fails the test.
+        const timeval patience{5, 0};
+        ::setsockopt(client.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    }
+    ~Udp() override {
+        worker.request_stop();
+        runner.join();
+    }
+
+    void send(const support::Message& message, const std::string& to = "127.0.0.1") {
+        client.send_to(boost::asio::buffer(message.bytes), {make_address(to), port});
+    }
+    // Empty if nothing came.
+    std::vector<std::uint8_t> receive() {
+        std::vector<std::uint8_t> bytes(65'536);
+        sockaddr_in from{};
+        socklen_t from_bytes = sizeof from;
+        const auto n = ::recvfrom(client.native_handle(),
+                                  bytes.data(),
+                                  bytes.size(),
+                                  0,
+                                  reinterpret_cast<sockaddr*>(&from),
+                                  &from_bytes);
+        bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+        source = boost::asio::ip::address_v4(ntohl(from.sin_addr.s_addr)).to_string();
+        return bytes;
+    }
+
+    DnsFace face;
+    std::uint16_t port = free_port();
+    UdpWorker worker;
+    std::thread runner;
+    boost::asio::io_context io;
+    udp::socket client{io, udp::v4()};
+    std::string source;
+};
+
+class UdpWildcard : public Udp {
+protected:
+    UdpWildcard() : Udp("0.0.0.0") {}
+};
+
+class UdpLarge : public Udp {
+protected:
+    UdpLarge() : Udp("127.0.0.1", 8192) {}
+};
+
+TEST_F(Udp, answers_a_query) {
+    send(question(web, rr::a));
+
+    const support::DnsReply reply(receive());
+
+    EXPECT_EQ(reply.data(), std::vector<std::string>{"10.0.0.1"});
+}
+
+TEST_F(Udp, answers_many_at_once_each_with_its_own_id) {
+    constexpr unsigned count = 500;
+    std::vector<bool> seen(count);
+    for (unsigned from = 0; from < count; from += 100) {
+        for (unsigned id = from; id < from + 100; ++id) {
+            auto message = question(web, id % 2 == 0 ? rr::a : rr::srv);
+            message.bytes[0] = static_cast<std::uint8_t>(id >> 8U);
+            message.bytes[1] = static_cast<std::uint8_t>(id);
+            send(message);
+        }
+        for (unsigned i = 0; i < 100; ++i) {
+            const support::DnsReply reply(receive());
+            const std::size_t id = static_cast<std::size_t>(reply.bytes[0] << 8U | reply.bytes[1]);
+            EXPECT_EQ(reply.answers.at(0).type, id % 2 == 0 ? rr::a : rr::srv);
+            seen.at(id) = true;
+        }
+    }
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), true), count);
+}
+
+TEST_F(Udp, drops_and_counts_garbage_and_goes_on) {
+    auto response = question(web, rr::a);
+    response.bytes[2] |= 0x80;
+    auto oversize = question(web, rr::a);
+    oversize.bytes.resize(10'000);
+    send({});
+    send({{1, 2, 3}});
+    send(response);
+    send(oversize);
+    send(question(web, rr::a));
+
+    const support::DnsReply reply(receive());
+
+    EXPECT_EQ(reply.answers.size(), 1U);
+    EXPECT_EQ(worker.counters().dropped_short.value(), 2U);
+    EXPECT_EQ(worker.counters().dropped_response.value(), 1U);
+    EXPECT_EQ(worker.counters().dropped_oversize.value(), 1U);
+}
+
+TEST_F(UdpLarge, sends_as_much_as_the_client_and_the_address_allow) {
+    std::vector<support::Instance> many;
+    for (int i = 0; i < 200; ++i) {
+        many.push_back({support::make_node("host1", "10.0.0.1"), "10.0.1." + std::to_string(i)});
+    }
+    face.publish({support::make_service("many", many)});
+    send(question("many.service.roster.internal", rr::a).with_opt(8192));
+
+    const support::DnsReply reply(receive());
+
+    EXPECT_EQ(reply.answers.size(), 200U);
+    EXPECT_GT(reply.bytes.size(), 3000U);
+}
+
+TEST_F(UdpWildcard, replies_come_from_the_address_that_was_asked) {
+    for (const auto* asked : {"127.0.0.2", "127.9.9.9"}) {
+        send(question(web, rr::a), asked);
+
+        EXPECT_FALSE(receive().empty());
+        EXPECT_EQ(source, asked);
+    }
+}
+
+TEST_F(Udp, an_address_in_use_without_sharing_throws) {
+    udp::socket other(io, {make_address("127.0.0.1"), 0});
+
+    EXPECT_THROW(UdpWorker({make_address("127.0.0.1"), other.local_endpoint().port(), 1232, 1},
+                           face.responder),
+                 std::system_error);
+}
+
+}  // namespace
+}  // namespace dns
