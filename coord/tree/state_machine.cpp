@@ -75,6 +75,10 @@ bool StateMachine::may_read(std::string_view path, const std::vector<Id>& ids) c
     return id == NodeId::none || permits(state_->tree.acl(id), perm::read, ids);
 }
 
+bool StateMachine::may_hear(const Event& event, const std::vector<Id>& ids) const {
+    return event.acl.empty() ? may_read(event.path, ids) : permits(event.acl, perm::read, ids);
+}
+
 Zxid StateMachine::last_zxid() const { return state_->last_zxid; }
 
 std::optional<SessionView> StateMachine::find_session(SessionId id) const {

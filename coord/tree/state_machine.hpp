@@ -45,6 +45,7 @@ struct Event {
     std::string path;
     bool to_data_watches = false;
     bool to_child_watches = false;
+    std::vector<Acl> acl = {};  // of a removed znode that not everybody may do everything with
 };
 
 struct Outcome {
@@ -96,8 +97,10 @@ public:
     [[nodiscard]] ReadOutcome
     read(OpCode op, std::string_view body, SessionId session, const std::vector<Id>& ids) const;
     [[nodiscard]] CatchUp catch_up(const SetWatchesRequest& request) const;
-    // For the delivery of an event: may these ids READ the znode (or does it not exist)?
+    // May these ids READ the znode (or does it not exist)?
     [[nodiscard]] bool may_read(std::string_view path, const std::vector<Id>& ids) const;
+    // May these ids be told of the event? Of a removal, if they might READ what was removed.
+    [[nodiscard]] bool may_hear(const Event& event, const std::vector<Id>& ids) const;
 
     [[nodiscard]] Zxid last_zxid() const;
     [[nodiscard]] std::optional<SessionView> find_session(SessionId id) const;

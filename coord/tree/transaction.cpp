@@ -177,6 +177,7 @@ Errc Transaction::remove(const RemoveRequest& request) {
 
 void Transaction::remove(NodeId id, std::string_view path) {
     events_.push_back({EventType::node_deleted, std::string(path), true, true});
+    if (tree_.znodes()[id].acl != AclId::open) events_.back().acl = tree_.acl(id);
     events_.push_back(
         {EventType::node_children_changed, std::string(parent_path(path)), false, true});
     tree_.remove(id, zxid_);

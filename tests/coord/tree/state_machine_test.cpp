@@ -176,6 +176,19 @@ TEST(StateMachine, who_may_not_read_a_znode_is_not_told_of_it) {
     EXPECT_TRUE(machine.tree.may_read("/closed", {{"ip", "10.0.0.1"}}));
 }
 
+TEST(StateMachine, who_may_not_read_a_znode_is_not_told_of_its_removal) {
+    Machine machine;
+    machine.create(
+        "/closed", CreateMode::persistent, "", std::vector<Acl>{{31, {"ip", "10.0.0.1"}}});
+
+    const auto removed = machine.remove("/closed").events;
+
+    ASSERT_EQ(removed.size(), 2U);
+    EXPECT_FALSE(machine.tree.may_hear(removed[0], {{"ip", "127.0.0.1"}}));
+    EXPECT_TRUE(machine.tree.may_hear(removed[0], {{"ip", "10.0.0.1"}}));
+    EXPECT_TRUE(machine.tree.may_hear(removed[1], {}));
+}
+
 TEST(StateMachine, catches_up_watches_with_what_happened_since) {
     Machine machine;
     machine.create("/same");
