@@ -80,6 +80,8 @@ LogContents LogStore::load(Index bytes_from) {
         }
         load_segment(numbers[i], bytes_from, i + 1 == numbers.size(), contents);
     }
+    // A process that was killed had perhaps written, but not synced, what is read back here.
+    if (!segments_.empty()) file_.sync();
     last_ = Index{number(contents.first) + contents.entries.size() - 1};
     last_term_ = contents.entries.empty() ? contents.previous_term : contents.entries.back().term;
     return contents;
@@ -125,7 +127,6 @@ void LogStore::cut_torn_tail(const SegmentScan& scan) {
                scan.end,
                torn_bytes_);
     file_.zero(scan.end, scan.torn_end);
-    file_.sync();
 }
 
 void LogStore::append(Index first, Term previous_term, std::span<const LogEntry> entries) {
@@ -155,6 +156,7 @@ void LogStore::flush() {
     file_.write_at(written_, buffer_);
     written_ += buffer_.size();
     buffer_.clear();
+    if (buffer_.capacity() > 4 * buffer_bytes) buffer_.shrink_to_fit();  // after a large entry
 }
 
 void LogStore::sync() {

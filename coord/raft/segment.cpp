@@ -4,6 +4,7 @@
 #include "coord/raft/little_endian.hpp"
 
 #include <cassert>
+#include <limits>
 
 namespace coord {
 
@@ -88,6 +89,8 @@ std::size_t record_size(const LogEntry& entry) {
 
 void append_record(
     std::string& out, const LogEntry& entry, Index index, std::size_t durable, std::uint32_t salt) {
+    constexpr std::size_t limit = std::numeric_limits<std::uint32_t>::max();
+    assert(entry.bytes->size() < limit && durable < limit);
     const auto begin = out.size();
     put_number(out, static_cast<std::uint32_t>(entry.bytes->size()));
     put_number<std::uint32_t>(out, 0);

@@ -1,7 +1,7 @@
 #include "coord/raft/data_directory.hpp"
 
-#include "log_entries.hpp"
-#include "temporary_directory.hpp"
+#include "tests/support/log_entries.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

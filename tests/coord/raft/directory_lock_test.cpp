@@ -1,6 +1,6 @@
 #include "coord/raft/directory_lock.hpp"
 
-#include "temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <gtest/gtest.h>
 

@@ -14,7 +14,7 @@
 namespace coord {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""ms;
 using testing::ElementsAre;
 
 LogEntry entry_of(Term term, EntryType type, std::string bytes) {

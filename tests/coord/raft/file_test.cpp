@@ -1,6 +1,6 @@
 #include "coord/raft/file.hpp"
 
-#include "temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include "coord/raft/node.hpp"
 
-#include "temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@
 namespace coord {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""s;
 
 // A replicated list of strings. Its snapshot is one string per item.
 class Replica {

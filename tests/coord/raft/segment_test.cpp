@@ -1,6 +1,6 @@
 #include "coord/raft/segment.hpp"
 
-#include "log_entries.hpp"
+#include "tests/support/log_entries.hpp"
 
 #include <gtest/gtest.h>
 

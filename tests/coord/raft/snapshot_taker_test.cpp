@@ -1,6 +1,6 @@
 #include "coord/raft/snapshot_taker.hpp"
 
-#include "temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,7 +14,7 @@
 namespace coord {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""s;
 
 const SnapshotMetadata metadata{Index{5}, Term{2}, Index{1}, "configuration"};
 
