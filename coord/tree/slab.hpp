@@ -1,5 +1,5 @@
 #pragma once
-// Storage for many small values of one type: no allocator's overhead, 32-bit names, fixed addresses.
+// Storage for many small values of one type: no overhead, 32-bit names, fixed addresses.
 //
 // Fed by:  ZnodeStore.
 // Thread:  coord.

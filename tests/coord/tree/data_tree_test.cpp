@@ -1,6 +1,6 @@
 #include "coord/tree/data_tree.hpp"
 
-#include "tests/coord/tree/random_writes.hpp"
+#include "tests/support/random_writes.hpp"
 
 #include <gtest/gtest.h>
 

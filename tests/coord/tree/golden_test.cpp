@@ -1,6 +1,6 @@
 // Apache ZooKeeper's own answers to a few hundred requests, see tests/golden/tree_operations.txt.
 
-#include "tests/coord/tree/machine.hpp"
+#include "tests/support/tree_machine.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include "coord/tree/reads.hpp"
 
-#include "tests/coord/tree/machine.hpp"
+#include "tests/support/tree_machine.hpp"
 
 #include <gtest/gtest.h>
 

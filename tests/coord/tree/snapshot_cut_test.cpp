@@ -1,7 +1,7 @@
 #include "coord/tree/snapshot_cut.hpp"
 
 #include "coord/tree/data_tree.hpp"
-#include "tests/coord/tree/random_writes.hpp"
+#include "tests/support/random_writes.hpp"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ TEST(SnapshotCut, visits_the_tree_of_the_cut_whatever_happens_meanwhile) {
     const auto seed = seed_of_this_run();
     SCOPED_TRACE("SEED=" + std::to_string(seed));
     RandomWrites writes(seed);
-    for (int round = 0; round < 200; ++round) {
+    for (int round = 0; round < 60; ++round) {
         Machine machine;
         for (int i = 0; i < 150; ++i) writes.write(machine);
         for (int again = 0; again < 3; ++again) {

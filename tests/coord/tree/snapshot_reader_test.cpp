@@ -1,7 +1,7 @@
 #include "coord/tree/snapshot_reader.hpp"
 
 #include "coord/proto/error.hpp"
-#include "tests/coord/tree/random_writes.hpp"
+#include "tests/support/random_writes.hpp"
 
 #include <gtest/gtest.h>
 
@@ -76,7 +76,7 @@ TEST(SnapshotReader, a_damaged_snapshot_is_refused_or_reads_as_a_consistent_one)
     RandomWrites writes(seed);
     auto machine = some_history();
     const auto bytes = machine.snapshot();
-    for (int round = 0; round < 5000; ++round) {
+    for (int round = 0; round < 1500; ++round) {
         auto damaged = bytes;
         for (auto hits = 1 + writes.below(3); hits > 0; --hits) {
             damaged[writes.below(damaged.size())] = static_cast<char>(writes.below(256));
@@ -172,7 +172,7 @@ TEST(SnapshotReader, random_bytes_are_no_snapshot) {
     const auto seed = seed_of_this_run();
     SCOPED_TRACE("SEED=" + std::to_string(seed));
     RandomWrites random(seed);
-    for (int round = 0; round < 2000; ++round) {
+    for (int round = 0; round < 1000; ++round) {
         std::string bytes("ROSTERSM\0\0\0\1", 12);
         for (auto left = random.below(100); left > 0; --left) {
             bytes.push_back(static_cast<char>(random.below(4) == 0 ? random.below(256) : 0));

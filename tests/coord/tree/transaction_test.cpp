@@ -3,7 +3,7 @@
 
 #include "coord/tree/transaction.hpp"
 
-#include "tests/coord/tree/machine.hpp"
+#include "tests/support/tree_machine.hpp"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 // Fed by:  the tests of snapshots and of rolling back.
 // Thread:  the test's.
 
-#include "tests/coord/tree/machine.hpp"
+#include "tests/support/tree_machine.hpp"
 
 #include <cstdint>
 #include <cstdlib>

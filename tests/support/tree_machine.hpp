@@ -1,5 +1,5 @@
 #pragma once
-// A StateMachine with a session, and requests and replies in words, for the tests of this room.
+// A StateMachine with a session, and requests and replies in words, for the tests of the tree.
 //
 // Fed by:  the tests.
 // Thread:  the test's.
