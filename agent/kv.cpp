@@ -337,7 +337,8 @@ coord::Task<Result<bool>> KvStore::remove_prefix(std::string prefix) {
     }
     for (auto first = paths.begin(); first != paths.end();) {
         const auto size = std::min<std::ptrdiff_t>(removed_at_once, paths.end() - first);
-        const auto removed = co_await state->remove_all({first, first + size});
+        std::vector<std::string> batch(first, first + size);
+        const auto removed = co_await state->remove_all(std::move(batch));
         if (!removed) co_return failed(removed.error());
         first += size;
     }

@@ -55,7 +55,8 @@ coord::Task<Response> report_ttl(Api& api, const Request& request, agent::CheckS
     Write write = [&registrar = api.backend.registrar, id = request.parameter, status] {
         return registrar.report_ttl(id, status);
     };
-    co_return co_await carry_out(api, std::move(write), {});
+    Response done;
+    co_return co_await carry_out(api, std::move(write), std::move(done));
 }
 
 coord::Task<Response> report_note(Api& api, const Request& request, agent::Health health) {
@@ -126,7 +127,8 @@ coord::Task<Response> put_service_deregister(Api& api, const Request& request) {
     Write write = [&registrar = api.backend.registrar, id = request.parameter] {
         return registrar.deregister_service(id);
     };
-    co_return co_await carry_out(api, std::move(write), {});
+    Response done;
+    co_return co_await carry_out(api, std::move(write), std::move(done));
 }
 
 coord::Task<Response> put_service_maintenance(Api& api, const Request& request) {
@@ -138,7 +140,8 @@ coord::Task<Response> put_service_maintenance(Api& api, const Request& request) 
                    on = std::get<0>(maintenance)] {
         return registrar.set_service_maintenance(id, on);
     };
-    co_return co_await carry_out(api, std::move(write), {});
+    Response done;
+    co_return co_await carry_out(api, std::move(write), std::move(done));
 }
 
 coord::Task<Response> put_node_maintenance(Api& api, const Request& request) {
@@ -147,7 +150,8 @@ coord::Task<Response> put_node_maintenance(Api& api, const Request& request) {
     Write write = [&registrar = api.backend.registrar, on = std::get<0>(maintenance)] {
         return registrar.set_node_maintenance(on);
     };
-    co_return co_await carry_out(api, std::move(write), {});
+    Response done;
+    co_return co_await carry_out(api, std::move(write), std::move(done));
 }
 
 coord::Task<Response> put_check_register(Api& api, const Request& request) {
@@ -172,7 +176,8 @@ coord::Task<Response> put_check_deregister(Api& api, const Request& request) {
     Write write = [&registrar = api.backend.registrar, id = request.parameter] {
         return registrar.deregister_check(id);
     };
-    co_return co_await carry_out(api, std::move(write), {});
+    Response done;
+    co_return co_await carry_out(api, std::move(write), std::move(done));
 }
 
 coord::Task<Response> put_check_pass(Api& api, const Request& request) {
@@ -194,7 +199,8 @@ coord::Task<Response> put_check_update(Api& api, const Request& request) {
     if (!health) {
         co_return plain(400, "Invalid check status: '" + decoded.value->status + "'");
     }
-    co_return co_await report_ttl(api, request, {*health, std::move(decoded.value->output)});
+    agent::CheckStatus status{*health, std::move(decoded.value->output)};
+    co_return co_await report_ttl(api, request, std::move(status));
 }
 
 }  // namespace http
