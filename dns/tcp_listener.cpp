@@ -6,11 +6,13 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <list>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -45,22 +47,22 @@ struct Connection {
 
 }  // namespace
 
-struct TcpListener::State : std::enable_shared_from_this<State> {
+struct TcpListener::State {
     State(asio::io_context& with, TcpOptions how, const Responder& answering)
         : io(with), options(how), responder(&answering), acceptor(io), random(options.seed) {
         transport.tcp = true;
         transport.loopback = options.endpoint.address().is_loopback();
         transport.udp_bytes_max = options.udp_bytes_max;
-        acceptor.open(options.endpoint.protocol());
-        acceptor.set_option(tcp::acceptor::reuse_address(true));
-        if (options.endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true));
-        acceptor.bind(options.endpoint);
-        acceptor.listen(backlog);
+        listen();
     }
 
-    coord::Task<void> accept();
-    coord::Task<void> serve(std::shared_ptr<Connection> connection);
-    coord::Task<void> watch(std::shared_ptr<Connection> connection);
+    void listen();
+    // Each coroutine keeps the state alive, from before its first step: it starts only when `io`
+    // runs, and the listener may be gone by then.
+    using Alive = std::shared_ptr<State>;
+    coord::Task<void> accept(Alive alive);
+    coord::Task<void> serve(std::shared_ptr<Connection> connection, Alive alive);
+    coord::Task<void> watch(std::shared_ptr<Connection> connection, Alive alive);
     void touch(Connection& connection);
     void evict();
     bool answer(Connection& connection);
@@ -79,8 +81,20 @@ struct TcpListener::State : std::enable_shared_from_this<State> {
     TcpCounters tcp_counters;
 };
 
-coord::Task<void> TcpListener::State::accept() {
-    const auto self = shared_from_this();
+void TcpListener::State::listen() {
+    try {
+        acceptor.open(options.endpoint.protocol());
+        acceptor.set_option(tcp::acceptor::reuse_address(true));
+        if (options.endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true));
+        acceptor.bind(options.endpoint);
+        acceptor.listen(backlog);
+    } catch (const boost::system::system_error& error) {
+        // Boost's is no std::system_error, which is what the UDP side throws.
+        throw std::system_error(std::error_code(error.code()));
+    }
+}
+
+coord::Task<void> TcpListener::State::accept([[maybe_unused]] Alive alive) {
     asio::steady_timer pause(io);
     while (responder != nullptr) {
         auto [error, socket] = co_await acceptor.async_accept(coord::use_tuple);
@@ -97,14 +111,14 @@ coord::Task<void> TcpListener::State::accept() {
         if (by_age.size() >= options.connections_max) evict();
         connection->place = by_age.insert(by_age.end(), connection.get());
         touch(*connection);
-        coord::spawn(io, "dns.tcp watch", watch(connection));
-        coord::spawn(io, "dns.tcp serve", serve(std::move(connection)));
+        coord::spawn(io, "dns.tcp watch", watch(connection, alive));
+        coord::spawn(io, "dns.tcp serve", serve(std::move(connection), alive));
     }
 }
 
 // Closes the connection when its time is up. Each touch() gives it more.
-coord::Task<void> TcpListener::State::watch(std::shared_ptr<Connection> connection) {
-    const auto self = shared_from_this();
+coord::Task<void> TcpListener::State::watch(std::shared_ptr<Connection> connection,
+                                            [[maybe_unused]] Alive alive) {
     while (connection->socket.is_open()) {
         co_await connection->idle.async_wait(coord::use_tuple);
         if (!connection->socket.is_open()) break;
@@ -126,8 +140,8 @@ void TcpListener::State::evict() {
     oldest.close();
 }
 
-coord::Task<void> TcpListener::State::serve(std::shared_ptr<Connection> connection) {
-    const auto self = shared_from_this();
+coord::Task<void> TcpListener::State::serve(std::shared_ptr<Connection> connection,
+                                            [[maybe_unused]] Alive alive) {
     std::array<std::uint8_t, read_bytes> chunk;
     for (;;) {
         if (!answer(*connection)) break;
@@ -192,7 +206,7 @@ TcpListener::TcpListener(asio::io_context& io, TcpOptions options, const Respond
 
 TcpListener::~TcpListener() { stop(); }
 
-void TcpListener::start() { coord::spawn(state_->io, "dns.tcp accept", state_->accept()); }
+void TcpListener::start() { coord::spawn(state_->io, "dns.tcp accept", state_->accept(state_)); }
 
 void TcpListener::stop() { state_->stop(); }
 

@@ -7,7 +7,7 @@
 // Holds:   a half-sent frame or a client that does not read holds up nobody else. Queries of one
 //          connection may be sent ahead; their replies go out together, in order, and no more is
 //          read from a client that leaves 64 KiB of them unread.
-// Fails:   construction throws boost::system::system_error if the address cannot be bound. Past the
+// Fails:   construction throws std::system_error if the address cannot be bound. Past the
 //          limit of connections the one that has been quiet for longest is closed.
 
 #include "dns/counters.hpp"

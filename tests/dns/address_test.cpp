@@ -34,7 +34,8 @@ TEST(Address, prefixes_contain_what_shares_their_bits) {
 }
 
 TEST(Address, broken_prefixes_are_refused) {
-    for (const auto* bad : {"10.0.0.0", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8x", "x/8", "::/129"}) {
+    for (const auto* bad :
+         {"10.0.0.0", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8x", "x/8", "::/129"}) {
         EXPECT_FALSE(parse_prefix(bad)) << bad;
     }
 }

@@ -59,9 +59,11 @@ TEST_F(Compiler, srv_targets_are_the_node_the_address_or_the_hostname) {
     auto late = make_service("late", {{unknown}});
     agent::ServiceView without_node = *late;
     without_node.instances[0].node = nullptr;
-    face.publish({make_service("web", {{host1}, {host1, "10.0.0.1"}, {host1, "fd00::9"}, {host1, "db.example.com"}}),
-                  std::make_shared<const agent::ServiceView>(without_node)},
-                 {host1});
+    face.publish(
+        {make_service(
+             "web", {{host1}, {host1, "10.0.0.1"}, {host1, "fd00::9"}, {host1, "db.example.com"}}),
+         std::make_shared<const agent::ServiceView>(without_node)},
+        {host1});
 
     const auto reply = face.ask("web.service.roster.internal", rr::srv);
 
@@ -88,14 +90,15 @@ TEST_F(Compiler, every_srv_target_of_ours_can_be_asked_for) {
 }
 
 TEST_F(Compiler, srv_weight_follows_the_health) {
-    face.publish({make_service("web",
-                               {{.node = host1, .port = 1, .weights = {7, 2}},
-                                {.node = host1, .port = 2, .health = Health::warning, .weights = {7, 2}}})},
-                 {host1});
+    face.publish(
+        {make_service("web",
+                      {{.node = host1, .port = 1, .weights = {7, 2}},
+                       {.node = host1, .port = 2, .health = Health::warning, .weights = {7, 2}}})},
+        {host1});
 
-    EXPECT_EQ(ask("web.service", rr::srv),
-              (Lines{"1 2 2 Host1.node.dc1.roster.internal.",
-                     "1 7 1 Host1.node.dc1.roster.internal."}));
+    EXPECT_EQ(
+        ask("web.service", rr::srv),
+        (Lines{"1 2 2 Host1.node.dc1.roster.internal.", "1 7 1 Host1.node.dc1.roster.internal."}));
 }
 
 TEST_F(Compiler, critical_and_maintained_instances_are_left_out_and_warning_ones_are_not) {
@@ -111,7 +114,8 @@ TEST_F(Compiler, critical_and_maintained_instances_are_left_out_and_warning_ones
 TEST(CompilerOnlyPassing, leaves_out_warning_instances) {
     DnsFace face({.only_passing = true});
     const auto host1 = make_node("host1", "10.0.0.1");
-    face.publish({make_service("web", {{host1}, {.node = host1, .address = "10.0.0.4", .health = Health::warning}})});
+    face.publish({make_service(
+        "web", {{host1}, {.node = host1, .address = "10.0.0.4", .health = Health::warning}})});
 
     EXPECT_EQ(face.ask("web.service.roster.internal", rr::a).data(), (Lines{"10.0.0.1"}));
 }
@@ -131,7 +135,9 @@ TEST_F(Compiler, a_known_service_without_healthy_instances_exists_and_a_removed_
 }
 
 TEST_F(Compiler, a_tag_selects_instances_and_case_does_not_matter) {
-    face.publish({make_service("Web", {{.node = host1, .tags = {"Primary", "v1", "v1"}}, {.node = host1, .address = "10.0.0.3", .tags = {"v1"}}})});
+    face.publish({make_service("Web",
+                               {{.node = host1, .tags = {"Primary", "v1", "v1"}},
+                                {.node = host1, .address = "10.0.0.3", .tags = {"v1"}}})});
 
     EXPECT_EQ(ask("primary.web.service", rr::a), (Lines{"10.0.0.1"}));
     EXPECT_EQ(ask("V1.WEB.service", rr::a), (Lines{"10.0.0.1", "10.0.0.3"}));
@@ -158,7 +164,8 @@ TEST_F(Compiler, names_above_other_names_exist_without_data) {
     face.publish({make_service("web", {{.node = host1, .tags = {"blue"}}})},
                  {make_node("db.example", "10.0.0.8")});
 
-    for (const auto* implied : {"_tcp", "_tcp.service", "_blue", "_blue.service.dc1", "example.node"}) {
+    for (const auto* implied :
+         {"_tcp", "_tcp.service", "_blue", "_blue.service.dc1", "example.node"}) {
         EXPECT_EQ(ask(implied, rr::srv), Lines{}) << implied;
     }
 
@@ -191,7 +198,9 @@ TEST_F(Compiler, long_text_is_cut_into_strings_of_255_octets) {
 }
 
 TEST_F(Compiler, a_service_has_the_meta_of_its_instances_once) {
-    face.publish({make_service("web", {{.node = host1, .meta = {{"v", "1"}}}, {.node = host2, .meta = {{"v", "1"}, {"w", "2"}}}})});
+    face.publish({make_service("web",
+                               {{.node = host1, .meta = {{"v", "1"}}},
+                                {.node = host2, .meta = {{"v", "1"}, {"w", "2"}}}})});
 
     EXPECT_EQ(ask("web.service", rr::txt), (Lines{"v=1", "w=2"}));
 }
@@ -219,7 +228,8 @@ TEST_F(Compiler, reverse_names_lead_to_the_node_or_else_to_the_services) {
         const auto reply = face.ask(name, rr::ptr);
         return reply.rcode == name_error ? Lines{"NXDOMAIN"} : reply.data();
     };
-    face.publish({make_service("web", {{host1}, {host1, "10.9.9.9"}}), make_service("api", {{host1, "10.9.9.9"}})},
+    face.publish({make_service("web", {{host1}, {host1, "10.9.9.9"}}),
+                  make_service("api", {{host1, "10.9.9.9"}})},
                  {host1});
 
     EXPECT_EQ(pointers("1.0.0.10.in-addr.arpa"), (Lines{"Host1.node.dc1.roster.internal."}));
@@ -255,8 +265,9 @@ TEST_F(Compiler, services_whose_names_differ_in_case_only_answer_together) {
 }
 
 TEST_F(Compiler, names_that_dns_cannot_carry_are_counted) {
-    face.publish({make_service("a.b", {{host1}}), make_service("web", {{.node = host1, .tags = {"v1.2"}}})},
-                 {make_node("x..y", "10.0.0.1")});
+    face.publish(
+        {make_service("a.b", {{host1}}), make_service("web", {{.node = host1, .tags = {"v1.2"}}})},
+        {make_node("x..y", "10.0.0.1")});
 
     EXPECT_EQ(face.compiler.counters().unpublishable.value(), 3U);
     EXPECT_EQ(face.ask("b.service.roster.internal", rr::a).rcode, name_error);

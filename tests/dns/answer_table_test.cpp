@@ -80,7 +80,8 @@ TEST(AnswerTable, every_ancestor_of_a_name_exists_while_the_name_does) {
     AnswerTable table;
     table.put(Space::forward, key("a.b.c.node"), addresses(1));
     table.put(Space::forward, key("x.c.node"), addresses(2));
-    for (const auto* ancestor : {"b.c.node", "c.node", "node"}) EXPECT_EQ(found(table, ancestor), "");
+    for (const auto* ancestor : {"b.c.node", "c.node", "node"})
+        EXPECT_EQ(found(table, ancestor), "");
 
     table.remove(Space::forward, key("a.b.c.node"));
     EXPECT_EQ(found(table, "b.c.node"), "-");
@@ -139,7 +140,10 @@ TEST(AnswerTable, grows_to_many_names_and_shrinks_again) {
 }
 
 // Each answer is 50 addresses with the same last octet: a torn or freed one would show another.
-void read_until(const AnswerTable& table, const std::atomic<bool>& done, unsigned seed, int& wrong) {
+void read_until(const AnswerTable& table,
+                const std::atomic<bool>& done,
+                unsigned seed,
+                int& wrong) {
     std::mt19937 choose(seed);
     Random random(seed);
     std::vector<std::uint8_t> room(16 * 50);
@@ -165,9 +169,8 @@ TEST(AnswerTable, readers_see_whole_answers_while_names_come_change_and_go) {
     std::array<int, 3> wrong{};
     std::vector<std::thread> readers;
     for (std::size_t i = 0; i < wrong.size(); ++i) {
-        readers.emplace_back([&, i] {
-            read_until(table, done, seed + static_cast<unsigned>(i), wrong[i]);
-        });
+        readers.emplace_back(
+            [&, i] { read_until(table, done, seed + static_cast<unsigned>(i), wrong[i]); });
     }
 
     std::mt19937 choose(seed);

@@ -24,14 +24,13 @@ constexpr auto web = "web.service.roster.internal";
 
 unsigned number(Rcode rcode) { return static_cast<unsigned>(rcode); }
 
-std::string option(ExtendedError error) {
-    return {"\0\17\0\2\0"s + static_cast<char>(error)};
-}
+std::string option(ExtendedError error) { return {"\0\17\0\2\0"s + static_cast<char>(error)}; }
 
 class Responding : public testing::Test {
 protected:
     void SetUp() override {
-        face.publish({make_service("web", {{host1}}), make_service("many", instances(40))}, {host1});
+        face.publish({make_service("web", {{host1}}), make_service("many", instances(40))},
+                     {host1});
     }
 
     std::vector<support::Instance> instances(int count) {
@@ -50,8 +49,8 @@ protected:
         EXPECT_EQ(reply.authorities[0].type, rr::soa);
         EXPECT_EQ(reply.authorities[0].ttl, 3U);
         EXPECT_EQ(reply.authorities[0].data,
-                  "ns.roster.internal. hostmaster.roster.internal. " +
-                      std::to_string(face.index) + " 3600 600 86400 3");
+                  "ns.roster.internal. hostmaster.roster.internal. " + std::to_string(face.index) +
+                      " 3600 600 86400 3");
     }
 
     std::shared_ptr<const agent::NodeView> host1 = make_node("host1", "10.0.0.1");
@@ -85,7 +84,8 @@ TEST_F(Responding, only_rd_of_the_flags_of_a_query_is_copied) {
 TEST_F(Responding, an_existing_name_without_the_type_is_nodata) {
     expect_negative(face.ask(web, rr::aaaa), Rcode::no_error, "roster.internal.");
     expect_negative(face.ask(web, 666), Rcode::no_error, "roster.internal.");
-    expect_negative(face.ask("service.dc1.roster.internal", rr::a), Rcode::no_error, "roster.internal.");
+    expect_negative(
+        face.ask("service.dc1.roster.internal", rr::a), Rcode::no_error, "roster.internal.");
     expect_negative(face.ask("roster.internal", rr::a), Rcode::no_error, "roster.internal.");
 }
 
@@ -97,11 +97,13 @@ TEST_F(Responding, a_name_that_does_not_exist_is_nxdomain) {
                              "nothing.roster.internal"}) {
         expect_negative(face.ask(name, rr::a), Rcode::name_error, "roster.internal.");
     }
-    expect_negative(face.ask("9.9.9.10.in-addr.arpa", rr::ptr), Rcode::name_error, "10.in-addr.arpa.");
+    expect_negative(
+        face.ask("9.9.9.10.in-addr.arpa", rr::ptr), Rcode::name_error, "10.in-addr.arpa.");
 }
 
 TEST_F(Responding, names_outside_our_zones_are_refused) {
-    for (const auto* name : {"example.com", "", "internal", "1.2.0.192.in-addr.arpa", "xroster.internal"}) {
+    for (const auto* name :
+         {"example.com", "", "internal", "1.2.0.192.in-addr.arpa", "xroster.internal"}) {
         const auto reply = face.ask(question(name, rr::a).with_opt(1232));
         EXPECT_EQ(reply.rcode, number(Rcode::refused)) << name;
         EXPECT_FALSE(reply.aa());
@@ -112,7 +114,8 @@ TEST_F(Responding, names_outside_our_zones_are_refused) {
 
 TEST(Responder, fails_in_our_zones_before_the_first_sync_and_says_not_ready) {
     DnsFace face;
-    for (const auto* name : {web, "no.such.roster.internal", "roster.internal", "1.0.0.10.in-addr.arpa"}) {
+    for (const auto* name :
+         {web, "no.such.roster.internal", "roster.internal", "1.0.0.10.in-addr.arpa"}) {
         const auto reply = face.ask(question(name, rr::soa).with_opt(1232));
         EXPECT_EQ(reply.rcode, number(Rcode::server_failure)) << name;
         EXPECT_FALSE(reply.aa());
@@ -146,7 +149,8 @@ TEST_F(Responding, the_serial_is_the_low_half_of_the_index_in_every_soa) {
     face.index = 0x1'FFFF'FFF0;
     face.publish({});
 
-    EXPECT_NE(face.ask("roster.internal", rr::soa).data().at(0).find(" 4294967281 "), std::string::npos);
+    EXPECT_NE(face.ask("roster.internal", rr::soa).data().at(0).find(" 4294967281 "),
+              std::string::npos);
     EXPECT_NE(face.ask("x.roster.internal", rr::a).authorities.at(0).data.find(" 4294967281 "),
               std::string::npos);
 }
@@ -155,7 +159,8 @@ TEST_F(Responding, an_address_name_has_its_address_and_nothing_else) {
     EXPECT_EQ(face.ask("0a000001.addr.dc1.roster.internal", rr::a).data(), Lines{"10.0.0.1"});
     EXPECT_EQ(face.ask("FD000000000000000000000000000009.addr.roster.internal", rr::aaaa).data(),
               Lines{"fd00:0:0:0:0:0:0:9"});
-    expect_negative(face.ask("0a000001.addr.roster.internal", rr::aaaa), Rcode::no_error, "roster.internal.");
+    expect_negative(
+        face.ask("0a000001.addr.roster.internal", rr::aaaa), Rcode::no_error, "roster.internal.");
 }
 
 TEST_F(Responding, any_gets_one_set) {
@@ -164,11 +169,14 @@ TEST_F(Responding, any_gets_one_set) {
     EXPECT_EQ(reply.answers[0].type, rr::a);
     EXPECT_EQ(face.ask("roster.internal", rr::any).answers.at(0).type, rr::soa);
     EXPECT_EQ(face.ask("0a000001.addr.roster.internal", rr::any).data(), Lines{"10.0.0.1"});
-    expect_negative(face.ask("service.roster.internal", rr::any), Rcode::no_error, "roster.internal.");
+    expect_negative(
+        face.ask("service.roster.internal", rr::any), Rcode::no_error, "roster.internal.");
 }
 
 TEST_F(Responding, additional_owners_point_to_the_zone_in_every_spelling_of_the_name) {
-    for (const auto* name : {web, "web.service.dc1.roster.internal", "_web._tcp.roster.internal",
+    for (const auto* name : {web,
+                             "web.service.dc1.roster.internal",
+                             "_web._tcp.roster.internal",
                              "_WEB._tcp.service.dc1.roster.internal"}) {
         const auto reply = face.ask(name, rr::srv);
         EXPECT_EQ(reply.data(), Lines{"1 1 8080 host1.node.dc1.roster.internal."}) << name;
@@ -227,7 +235,8 @@ TEST_F(Responding, without_edns_512_octets_are_the_limit_and_a_random_part_is_fi
 
 TEST_F(Responding, the_lesser_of_both_payload_sizes_is_the_limit_and_512_the_least) {
     const auto size_of = [&](unsigned payload) {
-        const auto reply = face.ask(question("many.service.roster.internal", rr::srv).with_opt(payload));
+        const auto reply =
+            face.ask(question("many.service.roster.internal", rr::srv).with_opt(payload));
         EXPECT_TRUE(reply.has_opt);
         EXPECT_EQ(reply.opt_payload, 1232U);
         EXPECT_TRUE(reply.tc());
@@ -277,13 +286,16 @@ TEST_F(Responding, over_tcp_everything_fits) {
 TEST_F(Responding, every_instance_comes_first_within_a_few_hundred_answers) {
     std::set<std::string> first;
     for (int i = 0; i < 600 && first.size() < 40; ++i) {
-        first.insert(face.ask(question("many.service.roster.internal", rr::a).with_opt(1232)).answers.at(0).data);
+        first.insert(face.ask(question("many.service.roster.internal", rr::a).with_opt(1232))
+                         .answers.at(0)
+                         .data);
     }
     EXPECT_EQ(first.size(), 40U);
 }
 
 TEST_F(Responding, opt_is_answered_with_version_0_do_as_asked_and_no_option_echoed) {
-    const auto reply = face.ask(question(web, rr::a).with_opt(4096, 0xFF00FFFFU & ~0x00FF0000U, "\0\144\0\3abc"s));
+    const auto reply =
+        face.ask(question(web, rr::a).with_opt(4096, 0xFF00FFFFU & ~0x00FF0000U, "\0\144\0\3abc"s));
     const auto without_do = face.ask(question(web, rr::a).with_opt(4096, 0x7FFF));
 
     EXPECT_EQ(reply.rcode, 0U);
@@ -358,13 +370,15 @@ TEST_F(Responding, chaos_tells_who_answers_and_on_this_host_which_version) {
     EXPECT_EQ(face.ask(question("other", rr::txt, class_chaos)).rcode, number(Rcode::refused));
 
     face.udp.loopback = false;
-    EXPECT_EQ(face.ask(question("version.bind", rr::txt, class_chaos)).rcode, number(Rcode::refused));
+    EXPECT_EQ(face.ask(question("version.bind", rr::txt, class_chaos)).rcode,
+              number(Rcode::refused));
     EXPECT_EQ(face.ask(question("hostname.bind", rr::txt, class_chaos)).data(), Lines{"host1"});
 }
 
 TEST_F(Responding, the_longest_names_still_get_their_soa_and_opt) {
     const std::string label(63, 'a');
-    const std::string name = label + "." + label + "." + label + "." + std::string(45, 'b') + ".roster.internal";
+    const std::string name =
+        label + "." + label + "." + label + "." + std::string(45, 'b') + ".roster.internal";
     const auto reply = face.ask(question(name, rr::a).with_opt(0));
 
     EXPECT_EQ(reply.question, name + ". 1");
@@ -376,10 +390,11 @@ TEST_F(Responding, the_longest_names_still_get_their_soa_and_opt) {
 TEST_F(Responding, garbled_messages_get_a_whole_reply_or_none) {
     std::mt19937 choose(support::seed());
     face.publish({make_service("alias", {{host1, "web.service.roster.internal"}})});
-    const std::vector<Message> whole = {question(web, rr::srv).with_opt(1232),
-                                        question("alias.service.roster.internal", rr::a).with_opt(512),
-                                        question("1.0.0.10.in-addr.arpa", rr::ptr).with_opt(600),
-                                        question("many.service.dc1.roster.internal", rr::srv)};
+    const std::vector<Message> whole = {
+        question(web, rr::srv).with_opt(1232),
+        question("alias.service.roster.internal", rr::a).with_opt(512),
+        question("1.0.0.10.in-addr.arpa", rr::ptr).with_opt(600),
+        question("many.service.dc1.roster.internal", rr::srv)};
     for (int round = 0; round < 20'000; ++round) {
         auto message = whole[choose() % whole.size()];
         for (auto flips = choose() % 3; flips > 0; --flips) {

@@ -1,5 +1,6 @@
 #include "dns/server.hpp"
 
+#include "tests/support/dns_messages.hpp"
 #include "tests/support/publications.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -139,7 +140,7 @@ protected:
 
     [[nodiscard]] std::uint16_t port() const { return server->ports().at(0); }
 
-    [[nodiscard]] Dug dig(const std::string& arguments) const {
+    Dug dig(const std::string& arguments) const {
         const auto command = "dig @127.0.0.1 -p " + std::to_string(port()) +
                              " +norecurse +tries=1 +time=5 " + arguments + " 2>&1";
         std::string output;
@@ -199,6 +200,239 @@ TEST_F(DnsServer, srv_brings_the_addresses_of_its_targets) {
     EXPECT_EQ(dug.sorted("ADDITIONAL"),
               (Lines{"host1.node.dc1.roster.internal. 1 IN A 127.0.0.1",
                      "host2.node.dc1.roster.internal. 1 IN A 10.0.0.2"}));
+}
+
+TEST_F(DnsServer, nodes_metadata_and_reverse_names_are_answered) {
+    auto step = web();
+    agent::NodeRecord record;
+    record.meta = {{"rack", "7"}};
+    step.nodes.push_back(support::make_node("host3", "fd00::3", record));
+    publish(step);
+
+    EXPECT_EQ(dig("host3.node.roster.internal AAAA").answer(),
+              (Lines{"host3.node.roster.internal. 1 IN AAAA fd00::3"}));
+    EXPECT_EQ(dig("host3.node.roster.internal TXT").answer(),
+              (Lines{"host3.node.roster.internal. 1 IN TXT \"rack=7\""}));
+    EXPECT_EQ(dig("-x 127.0.0.1").answer(),
+              (Lines{"1.0.0.127.in-addr.arpa. 1 IN PTR host1.node.dc1.roster.internal."}));
+    EXPECT_EQ(dig("-x 10.0.0.2").status, "REFUSED");
+    EXPECT_EQ(dig("_web._primary.dc1.roster.internal SRV").answer(),
+              (Lines{"_web._primary.dc1.roster.internal. 1 IN SRV 1 1 8080 "
+                     "host1.node.dc1.roster.internal."}));
+    EXPECT_EQ(dig("7f000009.addr.roster.internal A").answer(),
+              (Lines{"7f000009.addr.roster.internal. 1 IN A 127.0.0.9"}));
+}
+
+TEST_F(DnsServer, configured_prefixes_have_reverse_names) {
+    agent::DnsConfig config;
+    config.reverse = {"10.0.0.0/8"};
+    open(config);
+    publish(web());
+
+    EXPECT_EQ(dig("-x 10.0.0.2").answer(),
+              (Lines{"2.0.0.10.in-addr.arpa. 1 IN PTR host2.node.dc1.roster.internal."}));
+    EXPECT_EQ(dig("-x 10.0.0.3").status, "NXDOMAIN");
+    EXPECT_EQ(dig("10.in-addr.arpa SOA").answer(),
+              (Lines{"10.in-addr.arpa. 3600 IN SOA ns.roster.internal. "
+                     "hostmaster.roster.internal. 42 3600 600 86400 1"}));
+}
+
+TEST_F(DnsServer, the_apex_has_its_soa_with_the_index_as_serial_and_its_name_server) {
+    publish(web());
+
+    EXPECT_EQ(dig("roster.internal SOA").answer(),
+              (Lines{"roster.internal. 3600 IN SOA ns.roster.internal. hostmaster.roster.internal. "
+                     "42 3600 600 86400 1"}));
+    const auto ns = dig("roster.internal NS");
+    EXPECT_EQ(ns.answer(), (Lines{"roster.internal. 3600 IN NS ns.roster.internal."}));
+    EXPECT_EQ(ns.sorted("ADDITIONAL"), (Lines{"ns.roster.internal. 1 IN A 127.0.0.1"}));
+}
+
+TEST_F(DnsServer, negative_answers_have_the_soa_with_the_negative_ttl) {
+    publish(web());
+    const Lines soa{"roster.internal. 1 IN SOA ns.roster.internal. hostmaster.roster.internal. 42 "
+                    "3600 600 86400 1"};
+
+    const auto missing = dig("no.service.roster.internal A");
+    EXPECT_EQ(missing.status, "NXDOMAIN");
+    EXPECT_EQ(missing.sorted("AUTHORITY"), soa);
+    for (const auto* nodata : {"web.service.roster.internal AAAA",
+                               "web.service.roster.internal TYPE666",
+                               "_tcp.service.roster.internal SRV"}) {
+        const auto dug = dig(nodata);
+        EXPECT_EQ(dug.status, "NOERROR") << nodata;
+        EXPECT_EQ(dug.answer(), Lines{});
+        EXPECT_EQ(dug.sorted("AUTHORITY"), soa);
+        EXPECT_TRUE(dug.flags.contains("aa"));
+    }
+}
+
+TEST_F(DnsServer, before_the_first_sync_the_answer_is_servfail_not_ready) {
+    auto step = web();
+    step.synced = false;
+    publish(step);
+
+    const auto dug = dig("web.service.roster.internal A");
+    EXPECT_EQ(dug.status, "SERVFAIL");
+    EXPECT_TRUE(dug.has("EDE: 14 (Not Ready)")) << dug.text;
+
+    publish(web());
+    EXPECT_EQ(dig("web.service.roster.internal A").status, "NOERROR");
+}
+
+TEST_F(DnsServer, other_names_are_refused_as_not_ours) {
+    publish(web());
+
+    const auto dug = dig("example.com A");
+
+    EXPECT_EQ(dug.status, "REFUSED");
+    EXPECT_FALSE(dug.flags.contains("aa"));
+    EXPECT_TRUE(dug.has("EDE: 20 (Not Authoritative)")) << dug.text;
+}
+
+TEST_F(DnsServer, edns_is_answered_as_asked) {
+    publish(web());
+
+    const auto plain = dig("+noedns web.service.roster.internal A");
+    EXPECT_FALSE(plain.has("OPT PSEUDOSECTION"));
+    const auto version = dig("+edns=1 +noednsnegotiation web.service.roster.internal SOA");
+    EXPECT_EQ(version.status, "BADVERS");
+    EXPECT_TRUE(version.has("EDNS: version: 0")) << version.text;
+    EXPECT_EQ(version.answer(), Lines{});
+    const auto option = dig("+ednsopt=100:abcd +dnssec web.service.roster.internal A");
+    EXPECT_EQ(option.status, "NOERROR");
+    EXPECT_TRUE(option.has("EDNS: version: 0, flags: do; udp: 8192")) << option.text;
+    EXPECT_FALSE(option.has("OPT=100"));
+}
+
+TEST_F(DnsServer, other_opcodes_are_not_implemented) {
+    publish(web());
+
+    for (const auto* opcode : {"1", "2", "4", "5", "15"}) {
+        const auto dug =
+            dig(std::string("+noedns +opcode=") + opcode + " web.service.roster.internal");
+        EXPECT_EQ(dug.status, "NOTIMP") << opcode;
+        EXPECT_EQ(dug.flags, std::set<std::string>{"qr"});
+        EXPECT_EQ(dug.sorted("QUESTION"), Lines{});
+    }
+}
+
+TEST_F(DnsServer, chaos_names_tell_node_and_version) {
+    publish(web());
+
+    EXPECT_EQ(dig("CH TXT id.server").answer(), (Lines{"id.server. 0 CH TXT \"host1\""}));
+    EXPECT_EQ(dig("CH TXT version.bind").answer(), (Lines{"version.bind. 0 CH TXT \"9.9\""}));
+}
+
+TEST_F(DnsServer, what_does_not_fit_is_truncated_and_whole_over_tcp) {
+    std::vector<support::Instance> many;
+    for (int i = 0; i < 200; ++i) many.push_back({host1, "10.0.1." + std::to_string(i)});
+    auto step = support::publication(50);
+    step.services = {support::make_service("many", many)};
+    publish(step);
+
+    const auto cut = dig("+ignore +bufsize=1232 many.service.roster.internal A");
+    EXPECT_TRUE(cut.flags.contains("tc"));
+    EXPECT_LE(cut.bytes, 1232U);
+    EXPECT_GT(cut.answer().size(), 60U);
+    const auto retried = dig("+noedns many.service.roster.internal A");
+    EXPECT_TRUE(retried.tcp);
+    EXPECT_FALSE(retried.flags.contains("tc"));
+    EXPECT_EQ(retried.answer().size(), 200U);
+    // Loopback carries large datagrams.
+    const auto large = dig("+bufsize=8192 many.service.roster.internal A");
+    EXPECT_FALSE(large.tcp);
+    EXPECT_EQ(large.answer().size(), 200U);
+    EXPECT_EQ(dig("+tcp many.service.roster.internal SRV").sorted("ADDITIONAL").size(), 200U);
+}
+
+TEST_F(DnsServer, changes_are_answered_as_soon_as_they_are_published) {
+    publish(web());
+    auto step = support::publication(43);
+    step.services = {support::make_service("web", {{.node = host2}})};
+    step.removed_nodes = {"host1"};
+    publish(step);
+
+    EXPECT_EQ(dig("web.service.roster.internal A").answer(),
+              (Lines{"web.service.roster.internal. 1 IN A 10.0.0.2"}));
+    EXPECT_EQ(dig("host1.node.roster.internal A").status, "NXDOMAIN");
+
+    auto last = support::publication(44);
+    last.removed_services = {"web"};
+    publish(last);
+    const auto gone = dig("web.service.roster.internal A");
+    EXPECT_EQ(gone.status, "NXDOMAIN");
+    EXPECT_NE(gone.sorted("AUTHORITY").at(0).find(" 44 3600"), std::string::npos);
+}
+
+TEST_F(DnsServer, several_workers_share_an_address) {
+    agent::DnsConfig config;
+    config.workers = 4;
+    open(config);
+    publish(web());
+
+    for (int i = 0; i < 12; ++i) EXPECT_EQ(dig("web.service.roster.internal A").status, "NOERROR");
+}
+
+TEST_F(DnsServer, listens_on_ipv6_too) {
+    asio::io_context other;
+    ServerOptions options{.config = {},
+                          .domain = "roster.internal",
+                          .datacenter = "dc1",
+                          .node = "host1",
+                          .address = "127.0.0.1"};
+    options.config.listen = {"127.0.0.1:0", "[::1]:0"};
+    Server both(other, options);
+    both.publish(std::make_shared<const agent::Publication>(web()));
+    both.start();
+
+    ASSERT_EQ(both.ports().size(), 2U);
+    udp::socket client(other, udp::v6());
+    const auto query = support::question("web.service.roster.internal", 1);
+    client.send_to(asio::buffer(query.bytes), {asio::ip::make_address("::1"), both.ports()[1]});
+    std::array<std::uint8_t, 512> reply{};
+
+    EXPECT_GT(client.receive(asio::buffer(reply)), query.bytes.size());
+}
+
+TEST_F(DnsServer, an_address_in_use_is_one_clear_line) {
+    const auto message_of = [&](const std::string& listen) -> std::string {
+        ServerOptions options{.config = {},
+                              .domain = "roster.internal",
+                              .datacenter = "dc1",
+                              .node = "host1",
+                              .address = "127.0.0.1"};
+        options.config.listen = {listen};
+        try {
+            const Server second(io, options);
+        } catch (const std::runtime_error& error) {
+            return error.what();
+        }
+        return {};
+    };
+    udp::socket other(io, {asio::ip::make_address("127.0.0.1"), 0});
+    const auto ours = "127.0.0.1:" + std::to_string(port());
+    const auto others = "127.0.0.1:" + std::to_string(other.local_endpoint().port());
+
+    EXPECT_EQ(message_of(ours), "cannot listen on " + ours + " (dns): address already in use");
+    EXPECT_EQ(message_of(others), "cannot listen on " + others + " (dns): address already in use");
+    EXPECT_EQ(message_of("nowhere"), "cannot listen on nowhere (dns): invalid argument");
+}
+
+TEST_F(DnsServer, its_metrics_count_queries_and_names) {
+    publish(web());
+    dig("web.service.roster.internal SRV");
+    dig("+tcp no.service.roster.internal A");
+
+    std::map<std::string, double> sums;
+    for (const auto& metric : server->metrics()) sums[metric.name] += metric.value;
+
+    EXPECT_EQ(sums["roster_dns_queries_total"], 2);
+    EXPECT_EQ(sums["roster_dns_responses_total"], 2);
+    EXPECT_EQ(sums["roster_dns_tcp_connections_total"], 1);
+    EXPECT_GT(sums["roster_dns_names"], 5);
+    EXPECT_EQ(sums["roster_dns_compile_seconds_count"], 1);
+    EXPECT_GT(sums["roster_dns_compile_seconds_sum"], 0);
 }
 
 }  // namespace

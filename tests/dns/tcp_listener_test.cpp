@@ -6,7 +6,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/system/system_error.hpp>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -15,6 +14,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace dns {
@@ -71,20 +71,24 @@ protected:
         bool closed = false;
 
         void read() {
-            socket.async_read_some(asio::buffer(chunk), [this, self = shared_from_this()](const auto& error, std::size_t n) {
-                received.insert(received.end(), chunk.begin(), chunk.begin() + static_cast<int>(n));
-                if (error) {
-                    closed = true;
-                } else {
-                    read();
-                }
-            });
+            socket.async_read_some(
+                asio::buffer(chunk),
+                [this, self = shared_from_this()](const auto& error, std::size_t n) {
+                    received.insert(
+                        received.end(), chunk.begin(), chunk.begin() + static_cast<int>(n));
+                    if (error) {
+                        closed = true;
+                    } else {
+                        read();
+                    }
+                });
         }
         // The whole replies so far.
         [[nodiscard]] std::vector<support::DnsReply> replies() const {
             std::vector<support::DnsReply> result;
             for (std::size_t at = 0; at + 2 <= received.size();) {
-                const std::size_t size = static_cast<std::size_t>(received[at] << 8U | received[at + 1]);
+                const std::size_t size =
+                    static_cast<std::size_t>(received[at] << 8U | received[at + 1]);
                 if (at + 2 + size > received.size()) break;
                 result.emplace_back(std::span(received).subspan(at + 2, size));
                 at += 2 + size;
@@ -260,7 +264,7 @@ TEST_F(Tcp, an_address_in_use_throws) {
     EXPECT_THROW(TcpListener(io,
                              {.endpoint = {asio::ip::make_address("127.0.0.1"), listener->port()}},
                              face.responder),
-                 boost::system::system_error);
+                 std::system_error);
 }
 
 }  // namespace

@@ -5,11 +5,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/udp.hpp>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <chrono>
 #include <string>
+#include <sys/socket.h>
 #include <system_error>
 #include <thread>
 #include <vector>
