@@ -237,7 +237,7 @@ void RequestProcessor::apply(WriteQueue::Position position, std::string_view ent
         const auto outcome = state_.apply(command);
         counters_.commands.add();
         for (const auto& event : outcome.events) fire(event);
-        if (command.op == OpCode::create_session && outcome.error == Errc::ok) {
+        if (command.op == OpCode::create_session) {
             tracker_.open(command.session, std::chrono::milliseconds(command.timeout_ms), now_);
         }
         if (ticket != tickets.end()) {
@@ -260,7 +260,7 @@ void RequestProcessor::apply(WriteQueue::Position position, std::string_view ent
 void RequestProcessor::complete(Conversation& to, const Command& command, const Outcome& outcome) {
     if (to.phase == Phase::gone || to.phase == Phase::ending) return;
     if (command.op == OpCode::create_session) {
-        assert(to.phase == Phase::joining);
+        assert(to.phase == Phase::joining && outcome.error == Errc::ok);
         counters_.sessions_opened.add();
         to.command.session = command.session;
         welcome(to, command.password);
@@ -270,9 +270,7 @@ void RequestProcessor::complete(Conversation& to, const Command& command, const 
     assert(!to.requests.empty() && to.requests.front().proposed);
     auto& request = to.requests.front();
     assert(request.op == command.op);
-    // A multi that failed says so in its body, operation by operation; its header says ok.
-    const bool is_multi_result = command.op == OpCode::multi && !outcome.body.empty();
-    reply(to, request, outcome.zxid, is_multi_result ? Errc::ok : outcome.error, outcome.body);
+    reply(to, request, outcome.zxid, outcome.error, outcome.body);
     to.requests.pop();
     --outstanding_;
     answer_waiting(to);
@@ -350,9 +348,9 @@ void RequestProcessor::fire(const Event& event) {
     encode(out, ReplyHeader{notification_xid, Zxid{-1}, 0});  // -1: as ZooKeeper before 3.9.
     encode(out, WatcherEvent{event.type, KeeperState::sync_connected, event.path});
     end_frame(scratch_, frame);
-    const bool anyone_may_read = state_.may_read(event.path, {});
+    const bool anyone_may_hear = state_.may_hear(event, {});
     for (auto* const watcher : told) {
-        if (anyone_may_read || state_.may_read(event.path, watcher->command.ids)) {
+        if (anyone_may_hear || state_.may_hear(event, watcher->command.ids)) {
             notify(*watcher, scratch_);
         } else {
             counters_.events_withheld.add();

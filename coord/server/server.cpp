@@ -29,6 +29,11 @@ using Time = RequestProcessor::Time;
 
 constexpr std::chrono::milliseconds accept_retry{100};
 
+struct Listener {
+    tcp::acceptor acceptor;
+    asio::steady_timer retry;  // after a failed accept
+};
+
 spdlog::logger& log() { return logger("coord.server"); }
 
 Time steady_now() { return std::chrono::steady_clock::now(); }
@@ -139,8 +144,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
                [this](Connection& connection) { forget(connection); }},
           node(context, node_options(options), application()),
           tick_timer(context),
-          reap_timer(context),
-          accept_timer(context) {}
+          reap_timer(context) {}
 
     Application application();
     Result<WriteQueue::Position> propose(std::string entry);
@@ -149,7 +153,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
 
     void start();
     void stop();
-    void accept(tcp::acceptor& acceptor);
+    void accept(Listener& listener);
     void welcome(tcp::socket socket);
     void forget(Connection& connection);
     void tick();
@@ -171,8 +175,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     Node node;
     asio::steady_timer tick_timer;
     asio::steady_timer reap_timer;
-    asio::steady_timer accept_timer;
-    std::vector<tcp::acceptor> acceptors;
+    std::vector<Listener> listeners;
     std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
     std::unordered_map<std::string, std::size_t> per_address;
     Time started = steady_now();
@@ -249,17 +252,19 @@ void Server::Parts::end_turn() {
 
 void Server::Parts::start() {
     assert(!running);
-    for (const auto& where : options.listen) acceptors.push_back(listen_on(io, where));
-    for (const auto& acceptor : acceptors) ports.push_back(acceptor.local_endpoint().port());
-    if (!acceptors.empty()) {
+    for (const auto& where : options.listen) {
+        listeners.push_back({listen_on(io, where), asio::steady_timer(io)});
+        ports.push_back(listeners.back().acceptor.local_endpoint().port());
+    }
+    if (!listeners.empty()) {
         const std::lock_guard lock(address_mutex);
-        address = format(acceptors.front().local_endpoint());
+        address = format(listeners.front().acceptor.local_endpoint());
     }
     running = true;
     node.start();
-    for (auto& acceptor : acceptors) {
-        log().info("listening address={}", format(acceptor.local_endpoint()));
-        accept(acceptor);
+    for (auto& listener : listeners) {
+        log().info("listening address={}", format(listener.acceptor.local_endpoint()));
+        accept(listener);
     }
     tick();
     reap();
@@ -269,31 +274,34 @@ void Server::Parts::stop() {
     if (!std::exchange(running, false)) return;
     tick_timer.cancel();
     reap_timer.cancel();
-    accept_timer.cancel();
-    Error error;
-    for (auto& acceptor : acceptors) acceptor.close(error);
+    for (auto& listener : listeners) {
+        Error ignored;
+        listener.acceptor.close(ignored);
+        listener.retry.cancel();
+    }
+    end_turn();  // What has been answered is sent, what has been asked for reaches the log.
     while (!connections.empty()) connections.begin()->second->close();
     node.stop();
     counters.serving.set(0);
 }
 
-void Server::Parts::accept(tcp::acceptor& acceptor) {
-    acceptor.async_accept(
-        [weak = weak_from_this(), &acceptor](const Error& error, tcp::socket socket) {
+void Server::Parts::accept(Listener& listener) {
+    listener.acceptor.async_accept(
+        [weak = weak_from_this(), &listener](const Error& error, tcp::socket socket) {
             const auto self = weak.lock();
             if (!self || !self->running) return;
             if (!error) {
                 self->welcome(std::move(socket));
-                self->accept(acceptor);
+                self->accept(listener);
                 return;
             }
-            // Out of file descriptors, mostly; what is accepted now would spin.
+            // Out of file descriptors, mostly: to try again at once would spin.
             self->counters.accept_failures.add();
             log().warn("accept failed error={}", error.message());
-            self->accept_timer.expires_after(accept_retry);
-            self->accept_timer.async_wait([weak, &acceptor](const Error& cancelled) {
+            listener.retry.expires_after(accept_retry);
+            listener.retry.async_wait([weak, &listener](const Error& cancelled) {
                 const auto again = weak.lock();
-                if (!cancelled && again && again->running) again->accept(acceptor);
+                if (!cancelled && again && again->running) again->accept(listener);
             });
         });
 }

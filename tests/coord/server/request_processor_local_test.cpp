@@ -143,10 +143,11 @@ TEST_F(LocalRequestsTest, an_event_is_withheld_from_who_may_not_read_the_znode) 
     secret.path = "/secret";
     secret.acl = std::vector<Acl>{{perm::all, {"auth", ""}}};
     writer.ask(WireClient::request(3, OpCode::create, WireClient::encoded(secret, OpCode::create)));
-    writer.ask(WireClient::create(4, "/open"));
+    writer.ask(WireClient::remove(4, "/secret"));
+    writer.ask(WireClient::create(5, "/open"));
 
     EXPECT_EQ(client.read_event().path, "/open");
-    EXPECT_EQ(core.metric("roster_coord_events_withheld_total"), 1);
+    EXPECT_EQ(core.metric("roster_coord_events_withheld_total"), 2);
 }
 
 TEST_F(LocalRequestsTest, more_watches_than_allowed_are_refused_and_counted) {

@@ -64,4 +64,5 @@ class Core:
 
 if __name__ == "__main__":
     with Core(core=sys.argv[1]) as running:
-        sys.exit(subprocess.run([*sys.argv[2:], running.address], timeout=120).returncode)
+        code = subprocess.run([*sys.argv[2:], running.address], timeout=120).returncode
+    sys.exit(code)
