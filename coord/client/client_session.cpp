@@ -23,6 +23,8 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds first_pause{10};
 constexpr std::chrono::milliseconds longest_pause{1000};
+// A port of our own host that is closed now is most likely a server that is about to start.
+constexpr std::chrono::milliseconds longest_pause_nearby{20};
 
 spdlog::logger& log() { return logger("coord.client"); }
 
@@ -97,6 +99,8 @@ Task<void> ClientSession::run() {
         join_by_ = Clock::now() + options_.session_timeout / static_cast<int>(hosts_.size());
         watch_over();
         ++tried_;
+        attempts_.add();
+        starting_nearby_ = false;
         bool in = co_await connect(link, hosts_.next());
         if (in) in = co_await handshake(link);
         if (in) co_await serve(link);
@@ -112,6 +116,7 @@ Task<bool> ClientSession::connect(std::shared_ptr<Link> link, EnsembleHost host)
     if (!failed) {
         const asio::ip::tcp::endpoint endpoint(address, host.port);
         std::tie(failed) = co_await link->socket.async_connect(endpoint, use_tuple);
+        starting_nearby_ = failed == asio::error::connection_refused && address.is_loopback();
     } else {
         const auto port = std::to_string(host.port);
         const auto [unknown, found] = co_await resolver_.async_resolve(host.name, port, use_tuple);
@@ -267,7 +272,9 @@ void ClientSession::refused() {
 Task<void> ClientSession::pause() {
     if (tried_ < hosts_.size()) co_return;
     tried_ = 0;
-    pause_.expires_after(backoff_.next());
+    auto delay = backoff_.next();
+    if (starting_nearby_) delay = std::min<std::chrono::microseconds>(delay, longest_pause_nearby);
+    pause_.expires_after(delay);
     co_await pause_.async_wait(use_tuple);
 }
 
@@ -491,6 +498,7 @@ std::vector<Metric> ClientSession::metrics() const {
         return Metric{MetricKind::counter, name, help, static_cast<double>(counted.value())};
     };
     return {
+        counter("roster_client_connect_attempts_total", "Connections tried.", attempts_),
         counter("roster_client_connects_total", "Handshakes that succeeded.", connects_),
         counter("roster_client_connection_losses_total", "Connections that broke.", losses_),
         counter("roster_client_expirations_total", "Sessions that expired.", expirations_),

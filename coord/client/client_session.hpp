@@ -124,7 +124,8 @@ private:
     std::string chroot_;
     HostCycle hosts_;
     ReconnectBackoff backoff_;
-    std::size_t tried_ = 0;  // hosts since the last pause
+    std::size_t tried_ = 0;         // hosts since the last pause
+    bool starting_nearby_ = false;  // the last one refused us on loopback
 
     SessionState state_ = SessionState::connecting;
     SessionIdentity identity_;  // {0}: the next handshake asks for a new session
@@ -155,6 +156,7 @@ private:
     std::deque<std::function<void(SessionState)>> state_told_;
     std::deque<std::function<void(const WatcherEvent&)>> event_told_;
 
+    Counter attempts_;
     Counter connects_;
     Counter expirations_;
     Counter losses_;
