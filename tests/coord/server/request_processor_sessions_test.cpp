@@ -3,9 +3,12 @@
 #include "tests/support/running_core.hpp"
 #include "tests/support/wire_client.hpp"
 
+#include <boost/system/errc.hpp>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
+#include <utility>
 
 namespace coord {
 namespace {
@@ -197,6 +200,123 @@ TEST_F(SessionsTest, unused_containers_and_overdue_ttl_znodes_are_reaped) {
     const auto event = user.read_event();
     EXPECT_EQ(event.type, EventType::node_deleted);
     EXPECT_EQ(event.path, "/c");
+}
+
+// The processor by itself: leadership comes and goes by the test's word, entries are applied by it.
+struct LeadershipTest : testing::Test {
+    LeadershipTest() {
+        options.wall_clock_ms = [] { return std::int64_t{1'700'000'000'000}; };
+    }
+
+    std::shared_ptr<Conversation> connect() {
+        const auto conversation = std::make_shared<Conversation>();
+        ConnectRequest request;
+        request.timeout_ms = 10000;
+        processor.take(*conversation, WireClient::connect_frame(request).substr(4));
+        return conversation;
+    }
+    // Applies everything proposed, until nothing more comes.
+    void settle() {
+        processor.end_turn();
+        for (; applied < log.size(); processor.end_turn()) {
+            const WriteQueue::Position position{Index{applied + 1}, Term{1}};
+            processor.apply(position, log[applied++], now);
+        }
+    }
+    void lead() {
+        processor.role_changed(Role::leader, now);
+        settle();
+    }
+
+    ServerOptions options;
+    ServerCounters counters;
+    RequestProcessor::Time now;
+    std::vector<std::string> log;
+    std::size_t applied = 0;
+    bool leading = true;
+    RequestProcessor processor{options,
+                               counters,
+                               [this](std::string entry) -> Result<WriteQueue::Position> {
+                                   if (!leading)
+                                       return make_error_code(boost::system::errc::not_connected);
+                                   log.push_back(std::move(entry));
+                                   return WriteQueue::Position{Index{log.size()}, Term{1}};
+                               },
+                               [] {}};
+};
+
+TEST_F(LeadershipTest, who_connects_before_the_server_serves_waits_for_it) {
+    const auto client = connect();
+    EXPECT_EQ(client->phase, Phase::joining);
+    EXPECT_FALSE(processor.listens_to(*client));
+
+    lead();
+
+    EXPECT_TRUE(processor.is_serving());
+    EXPECT_EQ(client->phase, Phase::open);
+    EXPECT_EQ(client->out.size(), 4U + 36U);
+}
+
+TEST_F(LeadershipTest, a_leader_serves_only_when_its_own_first_entry_is_applied) {
+    processor.role_changed(Role::leader, now);
+    processor.end_turn();
+    processor.apply({Index{9}, Term{0}}, "", now);  // The first entry of a leader before us.
+    EXPECT_FALSE(processor.is_serving());
+
+    settle();
+    EXPECT_TRUE(processor.is_serving());
+}
+
+TEST_F(LeadershipTest, a_write_whose_fate_is_unknown_closes_its_connection_unanswered) {
+    lead();
+    const auto client = connect();
+    settle();
+    const auto session = client->command.session;
+    client->out.clear();
+    processor.take(*client, WireClient::create(1, "/a").substr(4));
+    processor.end_turn();  // Proposed, not applied.
+
+    processor.role_changed(Role::follower, now);
+
+    EXPECT_EQ(client->phase, Phase::ending);
+    EXPECT_TRUE(client->out.empty());
+    EXPECT_EQ(counters.dropped_unknown_fate.value(), 1U);
+    EXPECT_FALSE(processor.is_serving());
+    EXPECT_TRUE(processor.state().find_session(session));
+
+    // It came about after all: nobody is told, and nothing is confused by it.
+    settle();
+    EXPECT_TRUE(client->out.empty());
+    EXPECT_EQ(processor.state().znode_count(), StateMachine().znode_count() + 1);
+}
+
+TEST_F(LeadershipTest, a_refused_proposal_ends_the_service) {
+    lead();
+    const auto client = connect();
+    settle();
+    leading = false;
+    processor.take(*client, WireClient::create(1, "/a").substr(4));
+    processor.end_turn();
+
+    EXPECT_EQ(client->phase, Phase::ending);
+    EXPECT_FALSE(processor.is_serving());
+}
+
+TEST_F(LeadershipTest, a_new_leader_expires_nobody_before_their_full_timeout) {
+    lead();
+    const auto client = connect();
+    settle();
+    processor.role_changed(Role::follower, now);
+    now += std::chrono::hours(1);
+    processor.expire_sessions(now);
+    lead();
+
+    processor.expire_sessions(now + milliseconds(9000));
+    settle();
+    EXPECT_TRUE(processor.state().find_session(client->command.session));
+    processor.expire_sessions(now + milliseconds(12000));
+    settle();
+    EXPECT_FALSE(processor.state().find_session(client->command.session));
 }
 
 }  // namespace
