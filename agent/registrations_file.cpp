@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <stdexcept>
 #include <unistd.h>
 #include <utility>
@@ -101,7 +102,7 @@ struct RegistrationsFile::State : std::enable_shared_from_this<RegistrationsFile
         explicit Waiter(asio::io_context& loop)
             : timer(loop, asio::steady_timer::time_point::max()) {}
         asio::steady_timer timer;
-        coord::Error outcome;
+        std::optional<coord::Error> outcome;
     };
     std::vector<std::shared_ptr<Waiter>> waiters;  // for the next fdatasync
     bool syncing = false;
@@ -249,8 +250,9 @@ coord::Task<coord::Result<void>> RegistrationsFile::durable() {
     state->waiters.push_back(waiter);
     if (!state->syncing)
         coord::spawn(state->io, "registrations", [state] { return state->sync_loop(); });
-    co_await waiter->timer.async_wait(coord::use_tuple);
-    if (waiter->outcome) co_return waiter->outcome;
+    // A write that failed before is told at once.
+    if (!waiter->outcome) co_await waiter->timer.async_wait(coord::use_tuple);
+    if (waiter->outcome && *waiter->outcome) co_return *waiter->outcome;
     co_return coord::Result<void>();
 }
 
