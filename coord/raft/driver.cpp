@@ -141,6 +141,9 @@ bool Driver::receive(Time now, const Message& message, Effects& effects) {
         receive_entries(now, message, effects);
         return true;
     }
+    // The engine looks into its candidate's state for these, whatever its state is.
+    const bool is_vote = std::holds_alternative<RequestVoteResult>(message.body);
+    if (is_vote && bridge_state(bridge_) != bridge_candidate) return true;
     const auto plain = to_bridge(message);
     step({}, effects, [&](BridgeUpdate* u) {
         return bridge_receive(bridge_, to_ms(now), &plain, u);
