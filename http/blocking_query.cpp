@@ -59,6 +59,7 @@ void add_read_headers(const Api& api, const ReadOptions& options, Answer& answer
 // ?consistent: nothing is answered before this agent has caught up with the ensemble.
 coord::Task<bool> verified(Api& api, const ReadOptions& options) {
     if (!options.consistent) co_return true;
+    if (!api.catalog.connected()) co_return false;
     std::function<coord::Task<bool>()> work = [&backend = api.backend]() -> coord::Task<bool> {
         const auto caught_up = co_await catch_up(backend);
         co_return caught_up.has_value();
