@@ -55,6 +55,14 @@ Kind kind_of(OpCode op) {
     return Kind::unknown;
 }
 
+// Membership is not changed over the client protocol: what an ensemble that was not told otherwise
+// says, too. Source: ZooKeeper 3.8, reconfigEnabled=false.
+Errc reconfig_verdict(Decoder& in) {
+    for (int i = 0; i < 3; ++i) in.nullable_ustring();  // joining, leaving, new members
+    in.int64();                                         // the configuration it is based on
+    return in.failed() ? Errc::marshalling_error : Errc::reconfig_disabled;
+}
+
 std::int64_t milliseconds_between(RequestProcessor::Time from, RequestProcessor::Time to) {
     return std::max<std::int64_t>(
         0, std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count());
@@ -119,7 +127,7 @@ void RequestProcessor::take(Conversation& from, std::string_view frame) {
         // No SASL mechanism is configured; this is how ZooKeeper says that the exchange failed.
         case Kind::sasl: take_last(from, xid, op, Errc::auth_failed); break;
         case Kind::reconfig:
-            take_local(from, {xid, op, false, Errc::reconfig_disabled, {}, now_}, {});
+            take_local(from, {xid, op, false, reconfig_verdict(in), {}, now_}, {});
             break;
         case Kind::unknown: take_last(from, xid, op, Errc::unimplemented); break;
         case Kind::local: take_local(from, {xid, op, false, {}, {}, now_}, in.rest()); break;
@@ -167,12 +175,9 @@ void RequestProcessor::take_sync(Conversation& from, std::int32_t xid, std::stri
 void RequestProcessor::take_auth(Conversation& from, std::int32_t xid, std::string_view body) {
     Decoder in(body);
     const auto request = AuthRequest::decode(in);
-    if (in.failed()) {
-        take_local(from, {xid, OpCode::auth, false, Errc::marshalling_error, {}, now_}, {});
-        return;
-    }
-    const auto proven =
-        authenticate(request.scheme, request.auth.value_or(""), options_.super_digest);
+    const auto proven = in.failed() || !request.auth
+                            ? std::nullopt
+                            : authenticate(request.scheme, *request.auth, options_.super_digest);
     if (!proven) {
         counters_.auth_failures.add();
         take_last(from, xid, OpCode::auth, Errc::auth_failed);

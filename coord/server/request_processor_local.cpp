@@ -29,7 +29,7 @@ void RequestProcessor::answer(Conversation& to, const Request& request, std::str
             break;
         case OpCode::sync: {
             Decoder in(body);
-            in.ustring();
+            in.nullable_ustring();
             // The reply is the request: the path, which need not exist.
             reply(to, request, zxid, in.failed() ? Errc::marshalling_error : Errc::ok, body);
             break;

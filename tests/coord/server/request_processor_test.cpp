@@ -169,7 +169,7 @@ TEST_F(RequestProcessorTest, a_malformed_request_is_refused_and_the_connection_l
                           OpCode::set_watches,
                           OpCode::add_watch,
                           OpCode::check_watches,
-                          OpCode::auth,
+                          OpCode::reconfig,
                           OpCode::sync}) {
         const auto reply = client.ask(WireClient::request(3, op, cut));
         EXPECT_EQ(reply.header.error, static_cast<int>(Errc::marshalling_error))
@@ -180,7 +180,11 @@ TEST_F(RequestProcessorTest, a_malformed_request_is_refused_and_the_connection_l
 
 TEST_F(RequestProcessorTest, reconfig_is_disabled_and_sasl_refused) {
     client.open();
-    const auto reconfig = client.ask(WireClient::request(1, OpCode::reconfig));
+    std::string nothing;
+    Encoder out(nothing);
+    for (int i = 0; i < 3; ++i) out.buffer(std::nullopt);
+    out.int64(-1);
+    const auto reconfig = client.ask(WireClient::request(1, OpCode::reconfig, nothing));
     EXPECT_EQ(reconfig.header.error, static_cast<int>(Errc::reconfig_disabled));
 
     const auto sasl = client.ask(WireClient::request(2, OpCode::sasl, std::string(4, '\0')));
@@ -226,6 +230,17 @@ TEST_F(RequestProcessorTest, an_unknown_scheme_fails_and_closes_the_connection) 
     EXPECT_EQ(replies(client, 2), (Replies{{1, 0}, {-4, -115}}));
     EXPECT_TRUE(client.is_closed());
     EXPECT_EQ(core.metric("roster_coord_auth_failures_total"), 1);
+}
+
+TEST_F(RequestProcessorTest, an_auth_packet_that_proves_nothing_fails_and_closes_the_connection) {
+    const auto no_proof = WireClient::encoded(AuthRequest{0, "digest", std::nullopt});
+    for (const auto& body : {no_proof, std::string("\0\0\0\0", 4)}) {
+        WireClient fresh(core.port());
+        fresh.open();
+        const auto reply = fresh.ask(WireClient::request(-4, OpCode::auth, body));
+        EXPECT_EQ(reply.header.error, static_cast<int>(Errc::auth_failed));
+        EXPECT_TRUE(fresh.is_closed());
+    }
 }
 
 TEST_F(RequestProcessorTest, a_client_that_has_much_outstanding_is_read_on_as_it_is_answered) {
