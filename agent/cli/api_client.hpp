@@ -1,0 +1,48 @@
+#pragma once
+// The commands' way to the agent: its HTTP API.
+//
+// Fed by:  every command that asks the agent something.
+// Thread:  main's; call() runs an io_context until the reply is there.
+// Fails:   ApiFailure: what to print, and the exit code that goes with it.
+
+#include "agent/cli/command_line.hpp"
+#include "agent/http_client.hpp"
+#include "coord/base/async.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <string>
+#include <variant>
+
+namespace agent {
+
+struct ApiFailure {
+    ExitCode code = exit_failed;
+    std::string message;
+};
+
+using ApiResult = std::variant<HttpReply, ApiFailure>;
+
+class ApiClient {
+public:
+    // "http://127.0.0.1:8500", "127.0.0.1:8500" or "unix:/run/roster/http.sock".
+    explicit ApiClient(std::string address);
+
+    [[nodiscard]] const std::string& address() const { return address_; }
+
+    [[nodiscard]] ApiResult get(const std::string& path) const;
+    [[nodiscard]] ApiResult put(const std::string& path, const std::string& body) const;
+    // The same on an io_context of the caller's, for a reply that may take long.
+    coord::Task<ApiResult>
+    get(boost::asio::io_context& io, std::string path, std::chrono::milliseconds timeout) const;
+
+private:
+    [[nodiscard]] HttpRequest request(const std::string& path) const;
+    [[nodiscard]] ApiResult call(const HttpRequest& request) const;
+    [[nodiscard]] ApiResult judge(std::variant<HttpReply, HttpFailure> answer) const;
+
+    std::string address_;
+};
+
+}  // namespace agent

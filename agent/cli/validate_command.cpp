@@ -1,0 +1,78 @@
+#include "agent/cli/commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+namespace agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class T>
+bool print(const Console& console, const std::string& file, const Configured<T>& configured) {
+    const auto* errors = std::get_if<std::vector<ConfigError>>(&configured);
+    if (errors == nullptr) {
+        console.out << file << ": ok\n";
+        return true;
+    }
+    for (const auto& error : *errors) console.err << format(error) << "\n";
+    return false;
+}
+
+// A file in a directory services.d declares services and checks, and nothing else.
+bool validate_file(const Console& console, const fs::path& file) {
+    std::error_code unknown;
+    const auto folder = fs::weakly_canonical(file, unknown).parent_path().filename();
+    if (folder == "services.d") return print(console, file.string(), load_services_file(file));
+    return print(console, file.string(), load_config(file));
+}
+
+bool validate_folder(const Console& console, const fs::path& folder) {
+    std::vector<fs::path> files;
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+        if (entry->path().extension() == ".toml") files.push_back(entry->path());
+    }
+    if (error) {
+        console.err << folder.string() << ": " << error.message() << "\n";
+        return false;
+    }
+    std::sort(files.begin(), files.end());
+    bool all = true;
+    for (const auto& file : files) {
+        all = print(console, file.string(), load_services_file(file)) && all;
+    }
+    return all;
+}
+
+int validate_all(const Console& console, const std::vector<std::string>& files) {
+    bool all = true;
+    for (const auto& file : files) {
+        std::error_code unknown;
+        const bool is_folder = fs::is_directory(file, unknown);
+        all = (is_folder ? validate_folder(console, file) : validate_file(console, file)) && all;
+    }
+    return all ? exit_ok : exit_failed;
+}
+
+}  // namespace
+
+void add_validate_command(CLI::App& app, Choice& choice) {
+    auto* command = app.add_subcommand("validate", "Check configuration files, report every error");
+    const auto files = std::make_shared<std::vector<std::string>>();
+    command
+        ->add_option(
+            "files", *files, "roster.toml, files of a services.d, or a directory of such files")
+        ->type_name("FILE")
+        ->required();
+    command->callback([files, &choice] {
+        choice.command = [files, &console = choice.console] {
+            return validate_all(console, *files);
+        };
+    });
+}
+
+}  // namespace agent
