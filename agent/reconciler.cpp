@@ -150,8 +150,10 @@ coord::Task<void> Reconciler::State::reconcile(std::string path) {
     const auto generation = entries.at(path).generation;
     const auto content = wanted(path);
     coord::Error error;
-    if (content) error = co_await bring_about(path, *content);
-    else error = co_await take_away(path);
+    if (content)
+        error = co_await bring_about(path, *content);
+    else
+        error = co_await take_away(path);
     --in_flight;
     if (stopped) co_return;
     conclude(path, generation, of_session, error);
