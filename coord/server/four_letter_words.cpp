@@ -7,6 +7,7 @@
 #include <ctime>
 #include <iterator>
 #include <map>
+#include <set>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -187,6 +188,7 @@ std::string envi(const FigureSources&) {
 
 std::string mntr(const FigureSources& sources) {
     const auto server = sources.server();
+    const auto process = sources.process();
     std::string out;
     line(out, "zk_version\t{}", zookeeper_version());
     line(out, "zk_server_state\t{}", server.mode);
@@ -197,17 +199,17 @@ std::string mntr(const FigureSources& sources) {
     line(out, "zk_packets_sent\t{}", server.sent);
     line(out, "zk_num_alive_connections\t{}", server.connections);
     line(out, "zk_outstanding_requests\t{}", server.outstanding);
-    line(out, "zk_uptime\t{}", server.uptime.count());
+    line(out, "zk_uptime\t{}", process.uptime.count());
     line(out, "zk_znode_count\t{}", server.znodes);
     line(out, "zk_watch_count\t{}", server.watches);
     line(out, "zk_ephemerals_count\t{}", server.ephemerals);
     line(out, "zk_approximate_data_size\t{}", server.data_bytes);
     line(out, "zk_global_sessions\t{}", server.sessions);
     line(out, "zk_local_sessions\t0");
-    line(out, "zk_open_file_descriptor_count\t{}", server.open_files);
-    line(out, "zk_max_file_descriptor_count\t{}", server.open_files_max);
+    line(out, "zk_open_file_descriptor_count\t{}", process.open_files);
+    line(out, "zk_max_file_descriptor_count\t{}", process.open_files_max);
     line(out, "zk_connection_drop_probability\t0.0");
-    for (const auto& [name, value] : server.counters) line(out, "zk_{}\t{}", name, value);
+    for (const auto& [name, value] : process.counters) line(out, "zk_{}\t{}", name, value);
     return out;
 }
 
@@ -240,11 +242,17 @@ std::string dump(const FigureSources& sources) {
 }
 
 std::string wchs(const FigureSources& sources) {
-    const auto server = sources.server();
+    std::size_t total = 0;
+    std::set<std::string_view> distinct;
+    const auto watches = sources.data_watches();
+    for (const auto& [id, paths] : watches) {
+        total += paths.size();
+        distinct.insert(paths.begin(), paths.end());
+    }
     return fmt::format("{} connections watching {} paths\nTotal watches:{}\n",
-                       server.watchers,
-                       server.data_watch_paths,
-                       server.data_watches);
+                       watches.size(),
+                       distinct.size(),
+                       total);
 }
 
 std::string wchc(const FigureSources& sources) {
@@ -293,7 +301,7 @@ struct Word {
 };
 
 std::string ruok(const FigureSources&) { return "imok"; }
-std::string isro(const FigureSources& sources) { return sources.server().serving ? "rw" : "null"; }
+std::string isro(const FigureSources& sources) { return sources.serving() ? "rw" : "null"; }
 
 constexpr std::array<Word, 16> words{{{"ruok", ruok, true},
                                       {"srvr", srvr},
@@ -334,7 +342,7 @@ std::string answer_four_letter_word(std::string_view word,
     if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), word) == allowed.end()) {
         return fmt::format("{} is not executed because it is not in the whitelist.\n", word);
     }
-    if (!known->without_service && !sources.server().serving) {
+    if (!known->without_service && !sources.serving()) {
         return "This ZooKeeper instance is not currently serving requests\n";
     }
     return known->answer(sources);

@@ -27,7 +27,6 @@ struct Latency {
 };
 
 struct ServerFigures {
-    bool serving = false;
     std::string mode = "standalone";  // or leader, follower
     Latency latency;
     std::uint64_t received = 0;  // frames
@@ -40,13 +39,14 @@ struct ServerFigures {
     std::size_t data_bytes = 0;
     std::size_t sessions = 0;
     std::size_t watches = 0;  // all of them
-    std::size_t data_watches = 0;
-    std::size_t data_watch_paths = 0;
-    std::size_t watchers = 0;
+};
+
+// What only mntr tells besides.
+struct ProcessFigures {
     std::size_t open_files = 0;
     std::size_t open_files_max = 0;
     std::chrono::milliseconds uptime{};
-    std::vector<std::pair<std::string, std::int64_t>> counters;  // for mntr, without "zk_"
+    std::vector<std::pair<std::string, std::int64_t>> counters;  // without "zk_"
 };
 
 struct ServerSettings {
@@ -78,7 +78,9 @@ using PathsOfSession = std::pair<SessionId, std::vector<std::string>>;
 
 // Where the answers come from. Each is asked only by the words that need it.
 struct FigureSources {
+    std::function<bool()> serving;
     std::function<ServerFigures()> server;
+    std::function<ProcessFigures()> process;
     std::function<ServerSettings()> settings;
     std::function<std::vector<ConnectionLine>()> connections;
     std::function<std::vector<SessionSet>()> session_sets;

@@ -161,6 +161,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
 
     FigureSources figure_sources(const Connection& asking);
     ServerFigures server_figures();
+    ProcessFigures process_figures() const;
     std::vector<std::pair<std::string, std::int64_t>> counter_figures() const;
     ServerSettings settings() const;
     std::vector<ConnectionLine> connection_lines(const Connection& asking) const;
@@ -367,7 +368,9 @@ void Server::Parts::reap() {
 }
 
 FigureSources Server::Parts::figure_sources(const Connection& asking) {
-    return {[this] { return server_figures(); },
+    return {[this] { return processor.is_serving(); },
+            [this] { return server_figures(); },
+            [this] { return process_figures(); },
             [this] { return settings(); },
             [this, &asking] { return connection_lines(asking); },
             [this] { return session_sets(); },
@@ -389,9 +392,7 @@ FigureSources Server::Parts::figure_sources(const Connection& asking) {
 
 ServerFigures Server::Parts::server_figures() {
     const auto& state = processor.state();
-    const auto& watches = processor.watches();
     ServerFigures figures;
-    figures.serving = processor.is_serving();
     figures.latency = processor.latency();
     figures.received = counters.requests.value() - received_before;
     figures.sent = counters.replies.value() + counters.notifications.value() - sent_before;
@@ -402,15 +403,16 @@ ServerFigures Server::Parts::server_figures() {
     figures.ephemerals = state.ephemeral_count();
     figures.data_bytes = state.data_bytes();
     figures.sessions = processor.tracker().size();
-    figures.watches = watches.watch_count();
-    figures.data_watches = watches.data_watch_count();
-    figures.data_watch_paths = watches.data_watch_path_count();
-    figures.watchers = watches.watcher_count();
-    figures.open_files = open_file_count();
-    figures.open_files_max = open_file_max();
-    figures.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(steady_now() - started);
-    figures.counters = counter_figures();
+    figures.watches = processor.watches().watch_count();
     return figures;
+}
+
+ProcessFigures Server::Parts::process_figures() const {
+    const auto uptime = steady_now() - started;
+    return {open_file_count(),
+            open_file_max(),
+            std::chrono::duration_cast<std::chrono::milliseconds>(uptime),
+            counter_figures()};
 }
 
 // By ZooKeeper's names where it counts the same thing.

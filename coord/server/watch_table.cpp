@@ -55,8 +55,6 @@ void WatchTable::count(Modes before, Modes after) {
     };
     adjust(watches_, in_data | in_child);
     adjust(recursive_, recursive);
-    data_watches_ += (after & in_data) != 0 ? 1 : 0;
-    data_watches_ -= (before & in_data) != 0 ? 1 : 0;
 }
 
 const std::vector<WatchTable::Watcher>& WatchTable::fire(const Event& event) {
@@ -156,15 +154,6 @@ void WatchTable::forget(Watcher watcher) {
 std::size_t WatchTable::count_of(Watcher watcher) const {
     const auto of_watcher = by_watcher_.find(watcher);
     return of_watcher == by_watcher_.end() ? 0 : of_watcher->second.size();
-}
-
-std::size_t WatchTable::data_watch_path_count() const {
-    return static_cast<std::size_t>(
-        std::count_if(by_path_.begin(), by_path_.end(), [](const auto& path) {
-            return std::any_of(path.second.begin(), path.second.end(), [](const auto& watcher) {
-                return (watcher.second & in_data) != 0;
-            });
-        }));
 }
 
 std::vector<std::pair<WatchTable::Watcher, std::vector<std::string>>>

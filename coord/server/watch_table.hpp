@@ -53,12 +53,10 @@ public:
     void forget(Watcher watcher);
 
     [[nodiscard]] std::size_t count_of(Watcher watcher) const;
-    // Watches in the sense of ZooKeeper's `wchs`: those that hear of a znode itself.
-    [[nodiscard]] std::size_t data_watch_count() const { return data_watches_; }
-    [[nodiscard]] std::size_t data_watch_path_count() const;
     [[nodiscard]] std::size_t watch_count() const { return watches_; }
     [[nodiscard]] std::size_t watcher_count() const { return by_watcher_.size(); }
-    // The paths with data watches of each watcher, sorted.
+    // The paths of each watcher where it hears of the znode itself, sorted: what ZooKeeper's wch*
+    // tell of.
     [[nodiscard]] std::vector<std::pair<Watcher, std::vector<std::string>>> data_watches() const;
 
 private:
@@ -82,7 +80,6 @@ private:
     std::unordered_map<Watcher, std::unordered_set<const std::string*>> by_watcher_;
     std::vector<Watcher> told_;
     std::size_t watches_ = 0;
-    std::size_t data_watches_ = 0;
     std::size_t recursive_ = 0;  // While there is none, no ancestors need to be walked.
 };
 

@@ -9,17 +9,13 @@ namespace {
 
 struct FourLetterWordsTest : testing::Test {
     FourLetterWordsTest() {
-        server.serving = true;
         server.latency = {0, 13, 4.1111};
         server.received = 12;
         server.sent = 11;
         server.connections = 2;
         server.zxid = Zxid{0x1f};
         server.znodes = 8;
-        server.watchers = 1;
-        server.data_watches = 3;
-        server.data_watch_paths = 2;
-        server.counters = {{"connection_rejected", 4}};
+        process.counters = {{"connection_rejected", 4}};
 
         ConnectionLine client;
         client.address = "127.0.0.1:39190";
@@ -44,7 +40,9 @@ struct FourLetterWordsTest : testing::Test {
 
     std::string answer(std::string_view word, const std::vector<std::string>& allowed = {}) {
         const FigureSources sources{
+            [&] { return serving; },
             [&] { return server; },
+            [&] { return process; },
             [&] { return settings; },
             [&] { return lines; },
             [&] {
@@ -62,7 +60,9 @@ struct FourLetterWordsTest : testing::Test {
         return answer_four_letter_word(word, sources, allowed);
     }
 
+    bool serving = true;
     ServerFigures server;
+    ProcessFigures process;
     ServerSettings settings{2181,
                             "/var/lib/x",
                             42,
@@ -80,7 +80,7 @@ std::string after_first_line(const std::string& text) { return text.substr(text.
 TEST_F(FourLetterWordsTest, ruok_and_isro_have_no_line_end) {
     EXPECT_EQ(answer("ruok"), "imok");
     EXPECT_EQ(answer("isro"), "rw");
-    server.serving = false;
+    serving = false;
     EXPECT_EQ(answer("ruok"), "imok");
     EXPECT_EQ(answer("isro"), "null");
 }
@@ -157,7 +157,7 @@ TEST_F(FourLetterWordsTest, dump_lists_sessions_by_expiry_and_their_ephemerals) 
 }
 
 TEST_F(FourLetterWordsTest, watches_are_summed_up_by_session_and_by_path) {
-    EXPECT_EQ(answer("wchs"), "1 connections watching 2 paths\nTotal watches:3\n");
+    EXPECT_EQ(answer("wchs"), "2 connections watching 2 paths\nTotal watches:3\n");
     EXPECT_EQ(answer("wchc"), "0xabc\n\t/x\n\t/y\n0xdef\n\t/x\n\n");
     EXPECT_EQ(answer("wchp"), "/x\n\t0xabc\n\t0xdef\n/y\n\t0xabc\n\n");
 }
@@ -184,7 +184,7 @@ TEST_F(FourLetterWordsTest, a_word_outside_the_allow_list_is_not_executed) {
 }
 
 TEST_F(FourLetterWordsTest, a_server_that_does_not_serve_says_so) {
-    server.serving = false;
+    serving = false;
     for (const auto* word : {"srvr", "stat", "mntr", "cons", "wchs"}) {
         EXPECT_EQ(answer(word), "This ZooKeeper instance is not currently serving requests\n");
     }

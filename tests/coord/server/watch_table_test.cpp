@@ -143,21 +143,20 @@ TEST_F(WatchTableTest, a_watcher_that_is_gone_is_forgotten_everywhere) {
     EXPECT_EQ(table.watch_count(), 0U);
 }
 
-TEST_F(WatchTableTest, counts_the_watches_that_hear_of_the_znode_itself_for_wchs) {
+TEST_F(WatchTableTest, lists_where_each_watcher_hears_of_the_znode_itself) {
     table.watch(&a, "/x", WatchTableKind::data);
     table.watch(&a, "/x", WatchMode::persistent);
     table.watch(&b, "/x", WatchMode::persistent_recursive);
     table.watch(&b, "/y", WatchTableKind::child);
 
-    EXPECT_EQ(table.data_watch_count(), 2U);
-    EXPECT_EQ(table.data_watch_path_count(), 1U);
     EXPECT_EQ(table.watcher_count(), 2U);
+    EXPECT_EQ(table.data_watches().size(), 2U);
     for (const auto& [watcher, paths] : table.data_watches()) {
         EXPECT_EQ(paths, std::vector<std::string>{"/x"});
     }
     table.forget(&a);
     table.forget(&b);
-    EXPECT_EQ(table.data_watch_count(), 0U);
+    EXPECT_TRUE(table.data_watches().empty());
 }
 
 }  // namespace
