@@ -1,0 +1,78 @@
+#include "tests/support/fake_agent.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class ValidateCommand : public testing::Test {
+protected:
+    ValidateCommand()
+        : folder_(fs::path(testing::TempDir()) / ("validate_" + std::to_string(::getpid()))) {
+        fs::create_directories(folder_ / "services.d");
+    }
+    ~ValidateCommand() override { fs::remove_all(folder_); }
+
+    std::string write(const std::string& name, const std::string& text) {
+        std::ofstream(folder_ / name) << text;
+        return (folder_ / name).string();
+    }
+
+    fs::path folder_;
+};
+
+TEST_F(ValidateCommand, a_right_file_is_ok) {
+    const auto file = write("roster.toml", "node = \"a\"\n");
+
+    const auto ran = tests::run_command({"validate", file});
+
+    EXPECT_EQ(ran.code, agent::exit_ok);
+    EXPECT_EQ(ran.out, file + ": ok\n");
+}
+
+TEST_F(ValidateCommand, every_error_of_every_file_is_printed) {
+    const auto one = write("one.toml", "nod = \"a\"\n[dns]\nworkers = 0\n");
+    const auto two = write("two.toml", "x = \n");
+
+    const auto ran = tests::run_command({"validate", one, two});
+
+    EXPECT_EQ(ran.code, agent::exit_failed);
+    EXPECT_NE(ran.err.find(one + ":1: unknown key \"nod\": did you mean \"node\"?\n"),
+              std::string::npos);
+    EXPECT_NE(ran.err.find(one + ":3: "), std::string::npos);
+    EXPECT_NE(ran.err.find(two + ":1: "), std::string::npos);
+}
+
+TEST_F(ValidateCommand, files_of_a_services_d_declare_services_only) {
+    const auto good = write("services.d/web.toml", "[[service]]\nname = \"web\"\n");
+    EXPECT_EQ(tests::run_command({"validate", good}).out, good + ": ok\n");
+
+    const auto bad = write("services.d/x.toml", "node = \"a\"\n");
+    const auto ran = tests::run_command({"validate", (folder_ / "services.d").string()});
+    EXPECT_EQ(ran.code, agent::exit_failed);
+    EXPECT_EQ(ran.out, good + ": ok\n");
+    EXPECT_EQ(ran.err, bad + ":1: unknown key \"node\": known are check and service\n");
+}
+
+TEST_F(ValidateCommand, the_packaged_configuration_is_right_also_when_uncommented) {
+    const auto packaged = fs::path(__FILE__).parent_path() / "../../../packaging/roster.toml";
+    EXPECT_EQ(tests::run_command({"validate", packaged.string()}).code, agent::exit_ok);
+
+    std::ifstream in(packaged);
+    std::string text;
+    for (std::string line; std::getline(in, line);) {
+        const bool is_prose = line.starts_with("# ") && !line.starts_with("#  ");
+        if (line.starts_with("#node_id")) continue;  // Its default is no value it may be given.
+        if (!is_prose) text += (line.starts_with("#") ? line.substr(1) : line) + "\n";
+    }
+    EXPECT_NE(text.find("deregister_critical_after"), std::string::npos);
+    const auto ran = tests::run_command({"validate", write("all.toml", text)});
+    EXPECT_EQ(ran.code, agent::exit_ok) << ran.err;
+}
+
+}  // namespace
