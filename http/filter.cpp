@@ -233,18 +233,17 @@ struct Token {
     Path path;  // of a word: its parts
 };
 
-struct Failure {
-    std::string sentence;
-};
-
 bool is_word_char(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '/' || c == '-' || c == ':';
 }
 
+// Yields tokens, and `end` for ever once the text is over or was wrong.
 class Lexer {
 public:
     explicit Lexer(std::string_view text) : text_(text) {}
+
+    [[nodiscard]] const std::string& error() const { return error_; }
 
     Token next() {
         while (!text_.empty() && std::isspace(static_cast<unsigned char>(text_.front())) != 0) {
@@ -258,10 +257,15 @@ public:
         }
         if (first == '"' || first == '`') return {Token::Kind::quoted, quoted(), {}};
         if (is_word_char(first)) return word();
-        throw Failure{"unexpected character '" + std::string(1, first) + "'"};
+        fail("unexpected character '" + std::string(1, first) + "'");
+        return {};
     }
 
 private:
+    void fail(std::string sentence) {
+        error_ = std::move(sentence);
+        text_ = {};
+    }
     std::string take(std::size_t n) {
         std::string taken(text_.substr(0, n));
         text_.remove_prefix(n);
@@ -275,18 +279,23 @@ private:
             if (quote == '"' && text_.front() == '\\' && text_.size() > 1) text_.remove_prefix(1);
             out += take(1);
         }
-        if (text_.empty()) throw Failure{"a quote is not closed"};
-        text_.remove_prefix(1);
+        if (text_.empty())
+            fail("a quote is not closed");
+        else
+            text_.remove_prefix(1);
         return out;
     }
     std::string index() {
         text_.remove_prefix(1);
         if (text_.empty() || (text_.front() != '"' && text_.front() != '`')) {
-            throw Failure{"an index must be a quoted string"};
+            fail("an index must be a quoted string");
+            return {};
         }
         auto key = quoted();
-        if (!text_.starts_with(']')) throw Failure{"an index is not closed"};
-        text_.remove_prefix(1);
+        if (text_.starts_with(']'))
+            text_.remove_prefix(1);
+        else if (error_.empty())
+            fail("an index is not closed");
         return key;
     }
     Token word() {
@@ -314,20 +323,32 @@ private:
     }
 
     std::string_view text_;
+    std::string error_;
 };
 
+// Recursive descent. The first failure is kept and ends the tokens, so that every rule returns; what
+// they return then is never looked at.
 class Parser {
 public:
     Parser(std::string_view text, Filtered what) : lexer_(text), what_(what) { advance(); }
 
-    std::shared_ptr<const Expression> parse() {
+    ParsedFilter parse() {
         auto root = disjunction();
-        if (token_.kind != Token::Kind::end) throw Failure{"unexpected '" + token_.text + "'"};
-        return root;
+        if (token_.kind != Token::Kind::end) fail("unexpected '" + token_.text + "'");
+        if (error_.empty()) return {Filter(std::move(root)), {}};
+        return {{}, "Failed to create boolean expression evaluator: " + error_};
     }
 
 private:
-    void advance() { token_ = lexer_.next(); }
+    void advance() {
+        if (!error_.empty()) return;
+        token_ = lexer_.next();
+        if (!lexer_.error().empty()) fail(lexer_.error());
+    }
+    void fail(std::string sentence) {
+        if (error_.empty()) error_ = std::move(sentence);
+        token_ = {};
+    }
     [[nodiscard]] bool is_word(std::string_view word) const {
         return token_.kind == Token::Kind::word && token_.text == word;
     }
@@ -352,7 +373,7 @@ private:
         return whole->parts.size() == 1 ? whole->parts.front() : whole;
     }
     std::shared_ptr<const Expression> disjunction() {
-        if (++depth_ > depth_max) throw Failure{"the expression is nested too deeply"};
+        if (++depth_ > depth_max) fail("the expression is nested too deeply");
         auto parsed = chain(Expression::Kind::disjunction, "or", &Parser::conjunction);
         --depth_;
         return parsed;
@@ -370,17 +391,19 @@ private:
     std::shared_ptr<const Expression> primary() {
         if (!accept_sign("(")) return match();
         auto inner = disjunction();
-        if (!accept_sign(")")) throw Failure{"a parenthesis is not closed"};
+        if (!accept_sign(")")) fail("a parenthesis is not closed");
         return inner;
     }
     std::shared_ptr<const Expression> match();
     void after_selector(Expression& match);
-    void select(Expression& match, const Token& token) const;
-    void check(Expression& match) const;
+    bool select(Expression& match, const Token& token);
+    void check(Expression& match);
+    void check_value(Expression& match);
 
     std::string take_value() {
         if (token_.kind != Token::Kind::word && token_.kind != Token::Kind::quoted) {
-            throw Failure{"a value is missing"};
+            fail("a value is missing");
+            return {};
         }
         auto value = token_.text;
         advance();
@@ -391,16 +414,22 @@ private:
     Filtered what_;
     Token token_;
     int depth_ = 0;
+    std::string error_;
 };
 
-void Parser::select(Expression& match, const Token& token) const {
+bool Parser::select(Expression& match, const Token& token) {
     if (token.kind != Token::Kind::word || token.path.empty()) {
-        throw Failure{"a selector is missing"};
+        fail("a selector is missing");
+        return false;
     }
     const auto type = type_of(token.path, what_);
-    if (!type) throw Failure{"Selector \"" + token.text + "\" is not valid"};
+    if (!type) {
+        fail("Selector \"" + token.text + "\" is not valid");
+        return false;
+    }
     match.path = token.path;
     match.type = *type;
+    return true;
 }
 
 void Parser::after_selector(Expression& match) {
@@ -412,7 +441,7 @@ void Parser::after_selector(Expression& match) {
         match.value = take_value();
     } else if (accept("is")) {
         match.op = accept("not") ? Op::not_empty : Op::empty;
-        if (!accept("empty")) throw Failure{"\"is\" must be followed by \"empty\""};
+        if (!accept("empty")) fail("\"is\" must be followed by \"empty\"");
     } else {
         const bool negated = accept("not");
         if (accept("contains"))
@@ -420,7 +449,7 @@ void Parser::after_selector(Expression& match) {
         else if (accept("matches"))
             match.op = negated ? Op::not_matches : Op::matches;
         else
-            throw Failure{"an operator is missing after \"" + match.path.back() + "\""};
+            fail("an operator is missing after \"" + match.path.back() + "\"");
         match.value = take_value();
     }
 }
@@ -430,7 +459,8 @@ std::shared_ptr<const Expression> Parser::match() {
     auto match = std::make_shared<Expression>();
     const auto first = token_;
     if (first.kind != Token::Kind::word && first.kind != Token::Kind::quoted) {
-        throw Failure{"an expression is missing"};
+        fail("an expression is missing");
+        return match;
     }
     advance();
     const auto after = lexer_;  // `not` may belong to "not in" or to "not contains".
@@ -439,53 +469,55 @@ std::shared_ptr<const Expression> Parser::match() {
     if (accept("in")) {
         match->op = negated ? Op::not_in : Op::in;
         match->value = first.text;
-        select(*match, token_);
+        if (!select(*match, token_)) return match;
         advance();
     } else {
+        if (!error_.empty()) return match;
         lexer_ = after;
         token_ = word;
-        select(*match, first);
+        if (!select(*match, first)) return match;
         after_selector(*match);
     }
     check(*match);
     return match;
 }
 
-void Parser::check(Expression& match) const {
-    const auto wrong = [&] {
-        throw Failure{"the operator does not fit selector \"" + match.path.back() + "\""};
-    };
-    const bool is_text = match.type == Type::text;
+// That the operator fits the type, and the value both.
+void Parser::check(Expression& match) {
+    const bool is_container = match.type == Type::list || match.type == Type::map;
+    const bool is_scalar = match.type == Type::number || match.type == Type::flag;
+    bool fits = true;
     switch (match.op) {
         case Op::equal:
-        case Op::not_equal:
-            if (match.type == Type::list || match.type == Type::map) wrong();
-            break;
+        case Op::not_equal: fits = !is_container; break;
         case Op::matches:
-        case Op::not_matches:
-            if (!is_text) wrong();
-            if (match.value.size() > regex_bytes_max) throw Failure{"the regex is too long"};
-            try {
-                match.regex.emplace(match.value);
-            } catch (const std::regex_error& error) {
-                throw Failure{std::string("the regex is not valid: ") + error.what()};
-            }
-            break;
+        case Op::not_matches: fits = match.type == Type::text; break;
         case Op::in:
         case Op::not_in:
         case Op::empty:
-        case Op::not_empty:
-            if (match.type == Type::number || match.type == Type::flag) wrong();
-            break;
+        case Op::not_empty: fits = !is_scalar; break;
     }
-    if (match.type == Type::flag && match.value != "true" && match.value != "false") {
-        throw Failure{"\"" + match.value + "\" is not true or false"};
-    }
-    if (match.type == Type::number) {
+    if (fits)
+        check_value(match);
+    else
+        fail("the operator does not fit selector \"" + match.path.back() + "\"");
+}
+
+void Parser::check_value(Expression& match) {
+    if (match.op == Op::matches || match.op == Op::not_matches) {
+        if (match.value.size() > regex_bytes_max) return fail("the regex is too long");
+        try {
+            match.regex.emplace(match.value);
+        } catch (const std::regex_error& error) {
+            fail(std::string("the regex is not valid: ") + error.what());
+        }
+    } else if (match.type == Type::flag && match.value != "true" && match.value != "false") {
+        fail("\"" + match.value + "\" is not true or false");
+    } else if (match.type == Type::number) {
         const auto* end = match.value.data() + match.value.size();
         const auto parsed = std::from_chars(match.value.data(), end, match.number);
         if (parsed.ec != std::errc{} || parsed.ptr != end) {
-            throw Failure{"\"" + match.value + "\" is not a number"};
+            fail("\"" + match.value + "\" is not a number");
         }
     }
 }
@@ -501,11 +533,7 @@ ParsedFilter parse_filter(std::string_view text, Filtered what) {
     if (text.size() > expression_bytes_max) {
         return {{}, "Failed to create boolean expression evaluator: the expression is too long"};
     }
-    try {
-        return {Filter(Parser(text, what).parse()), {}};
-    } catch (const Failure& failure) {
-        return {{}, "Failed to create boolean expression evaluator: " + failure.sentence};
-    }
+    return Parser(text, what).parse();
 }
 
 }  // namespace http
