@@ -66,7 +66,7 @@ std::optional<IpAddress> parse_hex(Octets label) {
         const auto digit = hex_digits.find(static_cast<char>(label[i]));
         if (digit == std::string_view::npos) return std::nullopt;
         auto& octet = address.bytes[i / 2];
-        octet = static_cast<std::uint8_t>(octet << 4U | digit);
+        octet = static_cast<std::uint8_t>(std::size_t{octet} << 4U | digit);
     }
     return address;
 }

@@ -95,7 +95,11 @@ public:
     void add_txt(const std::map<std::string, std::string>& meta) {
         for (const auto& [key, value] : meta) {
             const auto rdata = txt_rdata(txt_text(key, value));
-            if (rdata.size() <= txt_bytes_max) add(Slot::txt, rr::txt, rdata);
+            if (rdata.size() <= txt_bytes_max) {
+                add(Slot::txt, rr::txt, rdata);
+            } else {
+                compiler_.counters_.records_left_out.add();
+            }
         }
     }
 

@@ -238,7 +238,7 @@ void Responder::answer(const Query& query,
 }
 
 void Responder::answer_chaos(const Query& query, const Transport& transport, Draft& draft) const {
-    using namespace std::string_view_literals;
+    using std::string_view_literals::operator""sv;
     const auto name = text(query.name.whole());
     std::string_view value;
     if (name == "\2id\6server\0"sv || name == "\10hostname\4bind\0"sv) value = options_.identity;

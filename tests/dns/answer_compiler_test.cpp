@@ -195,6 +195,7 @@ TEST_F(Compiler, long_text_is_cut_into_strings_of_255_octets) {
     const auto texts = ask("n.node", rr::txt);
 
     EXPECT_EQ(texts, (Lines{"k=" + std::string(253, 'v') + "|" + std::string(47, 'v')}));
+    EXPECT_EQ(face.compiler.counters().records_left_out.value(), 1U);
 }
 
 TEST_F(Compiler, a_service_has_the_meta_of_its_instances_once) {
