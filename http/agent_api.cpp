@@ -47,8 +47,7 @@ json::object encode_self(const Api& api) {
               {"NodeID", options.node_id},
               {"Revision", ""},
               {"Server", options.coord_status && options.coord_status().known_leader},
-              {"Version", options.version},
-              {"BuildDate", "1970-01-01T00:00:00Z"}}},
+              {"Version", options.version}}},
             {"DebugConfig", {{"DNSDomain", options.domain}}},
             {"Coord", nullptr},
             {"Member", encode_member(node)},
@@ -195,10 +194,7 @@ coord::Task<Response> get_self(Api& api, const Request& request) {
 
 coord::Task<Response> get_version(Api& api, const Request& request) {
     co_return reply(request,
-                    json::object{{"SHA", ""},
-                                 {"BuildDate", "1970-01-01T00:00:00Z"},
-                                 {"HumanVersion", api.options.version},
-                                 {"FIPS", ""}});
+                    json::object{{"SHA", ""}, {"HumanVersion", api.options.version}, {"FIPS", ""}});
 }
 
 coord::Task<Response> get_members(Api& api, const Request& request) {

@@ -14,8 +14,10 @@ namespace json = boost::json;
 
 constexpr std::size_t expression_bytes_max = 4096;
 constexpr std::size_t regex_bytes_max = 256;
-constexpr std::size_t matched_bytes_max = 4096;  // std::regex recurses over its subject
+constexpr std::size_t matched_bytes_max = 4096;
 constexpr int depth_max = 32;
+// libstdc++'s second matcher: linear in the text, as RE2 is, where the first may take for ever.
+constexpr auto regex_flags = std::regex::ECMAScript | std::regex_constants::__polynomial;
 
 enum class Type { text, number, flag, list, map };
 enum class Op { equal, not_equal, in, not_in, empty, not_empty, matches, not_matches };
@@ -507,7 +509,7 @@ void Parser::check_value(Expression& match) {
     if (match.op == Op::matches || match.op == Op::not_matches) {
         if (match.value.size() > regex_bytes_max) return fail("the regex is too long");
         try {
-            match.regex.emplace(match.value);
+            match.regex.emplace(match.value, regex_flags);
         } catch (const std::regex_error& error) {
             fail(std::string("the regex is not valid: ") + error.what());
         }

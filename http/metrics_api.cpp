@@ -4,8 +4,8 @@
 #include "http/json.hpp"
 
 #include <boost/json.hpp>
-#include <spdlog/fmt/fmt.h>
 
+#include <charconv>
 #include <cmath>
 
 namespace http {
@@ -27,7 +27,9 @@ std::string escaped(std::string_view text, bool quotes) {
 std::string number(double value) {
     if (std::isnan(value)) return "NaN";
     if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-    return fmt::format("{}", value);
+    char text[32];
+    const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+    return {text, end};
 }
 
 std::string labels_of(const coord::Metric& sample) {
@@ -87,15 +89,13 @@ std::string format_prometheus(std::vector<coord::Metric> samples) {
     for (const auto& sample : samples) {
         if (sample.name != family) {
             family = sample.name;
-            const auto* const type =
-                sample.kind == coord::MetricKind::counter ? "counter" : "gauge";
-            out += fmt::format("# HELP {} {}\n# TYPE {} {}\n",
-                               sample.name,
-                               escaped(sample.help, false),
-                               sample.name,
-                               type);
+            const bool counts = sample.kind == coord::MetricKind::counter;
+            out.append("# HELP ").append(sample.name).append(" ");
+            out.append(escaped(sample.help, false)).append("\n# TYPE ").append(sample.name);
+            out.append(counts ? " counter\n" : " gauge\n");
         }
-        out += fmt::format("{}{} {}\n", sample.name, labels_of(sample), number(sample.value));
+        out.append(sample.name).append(labels_of(sample)).append(" ");
+        out.append(number(sample.value)).append("\n");
     }
     return out;
 }

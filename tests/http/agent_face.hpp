@@ -83,7 +83,7 @@ public:
         }
     }
     void stop_core() { core_.stop(); }
-    [[nodiscard]] Server& server() { return *server_; }
+    [[nodiscard]] const Server& server() const { return *server_; }
 
 private:
     void run() {

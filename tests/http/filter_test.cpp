@@ -3,6 +3,8 @@
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 namespace http {
 namespace {
 
@@ -58,6 +60,17 @@ TEST(Filter, takes_any_key_of_a_map) {
 TEST(Filter, matches_regular_expressions_anywhere_in_the_text) {
     EXPECT_TRUE(matches(R"(Node.Node matches "ost[0-9]")"));
     EXPECT_TRUE(matches(R"(Node.Node not matches "^ost")"));
+}
+
+TEST(Filter, is_not_held_up_by_an_evil_regular_expression) {
+    const json::object node{{"Node", std::string(3000, 'a') + "b"}};
+    const auto parsed = parse_filter(R"(Node matches "^(a+)+$")", Filtered::node);
+    ASSERT_EQ(parsed.error, "");
+    const auto start = std::chrono::steady_clock::now();
+
+    EXPECT_FALSE(parsed.filter.matches(node));
+
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
 TEST(Filter, through_a_list_of_objects_matches_if_any_element_does) {
