@@ -33,8 +33,9 @@ CatalogIndex to_index(coord::Zxid zxid) {
 
 template <class Number>
 void append_big_endian(std::string& out, Number number) {
-    for (auto shift = std::numeric_limits<Number>::digits - 8; shift >= 0; shift -= 8)
-        out += static_cast<char>((number >> static_cast<unsigned>(shift)) & 0xFFU);
+    const std::uint64_t bits = number;
+    for (auto shift = std::numeric_limits<Number>::digits; shift > 0; shift -= 8)
+        out += static_cast<char>((bits >> static_cast<unsigned>(shift - 8)) & 0xFFU);
 }
 
 template <class Number>
