@@ -6,7 +6,36 @@ namespace http {
 namespace {
 
 json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
-json::string text(std::string_view from) { return json::string(view(from)); }
+
+// The length of the UTF-8 sequence at the start of `text`; 0 if it is none (RFC 3629 §4).
+std::size_t utf8_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const auto first = byte(0);
+    if (first < 0x80) return 1;
+    const std::size_t length = first >= 0xf0 ? 4 : (first >= 0xe0 ? 3 : 2);
+    if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(i) & 0xc0U) != 0x80U) return 0;
+    }
+    const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
+    const bool too_high = (first == 0xed && byte(1) > 0x9f) || (first == 0xf4 && byte(1) > 0x8f);
+    return overlong || too_high ? 0 : length;
+}
+
+}  // namespace
+
+json::string text(std::string_view from) {
+    json::string out;
+    out.reserve(from.size());
+    while (!from.empty()) {
+        const auto length = utf8_length(from);
+        out.append(length == 0 ? json::string_view("\xef\xbf\xbd") : view(from.substr(0, length)));
+        from.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return out;
+}
+
+namespace {
 
 std::uint64_t number(agent::CatalogIndex index) { return static_cast<std::uint64_t>(index); }
 

@@ -26,6 +26,8 @@ namespace json = boost::json;
 // 200 with `value` as the body; ?pretty is Consul's four spaces and a final newline.
 Response reply(const Request& request, const json::value& value);
 std::string pretty(const json::value& value);
+// Any bytes as a JSON string: what is not UTF-8 becomes U+FFFD, as Go's encoder does it.
+json::string text(std::string_view from);
 
 Response reject(const agent::Rejection& rejection);
 

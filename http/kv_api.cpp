@@ -64,7 +64,7 @@ Answer read_keys(const KvView& kv, const Request& request) {
         auto name =
             fold == std::string::npos ? at->first : at->first.substr(0, fold + separator.size());
         if (!out.empty() && name == last) continue;
-        out.emplace_back(name);
+        out.emplace_back(text(name));
         last = std::move(name);
     }
     if (out.empty() && !prefix.empty()) return {kv.index(), missing()};

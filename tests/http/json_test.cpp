@@ -119,6 +119,19 @@ TEST(Json, of_a_kv_entry_is_consuls) {
     EXPECT_TRUE(encode_kv(entry).at("Value").is_null());
 }
 
+TEST(Json, replaces_what_is_not_utf_8_as_go_does) {
+    EXPECT_EQ(text("plain"), "plain");
+    EXPECT_EQ(text("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"),
+              "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
+    EXPECT_EQ(text("a\xff"
+                   "b"),
+              "a\xef\xbf\xbd"
+              "b");
+    EXPECT_EQ(text("\xc3"), "\xef\xbf\xbd");
+    EXPECT_EQ(text("\xc0\xaf"), "\xef\xbf\xbd\xef\xbf\xbd");                  // overlong
+    EXPECT_EQ(text("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // surrogate
+}
+
 TEST(Json, encodes_base64_as_rfc_4648_does) {
     EXPECT_EQ(base64(""), "");
     EXPECT_EQ(base64("f"), "Zg==");
