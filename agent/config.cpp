@@ -259,7 +259,6 @@ void read_http(TableReader& in, HttpConfig& http) {
         http.listen,
         text_that("an address such as \"127.0.0.1:8500\" or \"unix:/run/roster/http.sock\"",
                   is_listen_address_or_unix));
-    in.take("threads", http.threads, integer<std::size_t>(1, 256));
     in.take("connections_max", http.connections_max, integer<std::size_t>(1, 1'000'000));
     in.take("body_bytes_max", http.body_bytes_max, integer<std::size_t>(1024, 1 << 28));
     in.take_map("response_headers", http.response_headers, text());

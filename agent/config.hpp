@@ -38,7 +38,6 @@ struct DnsConfig {
 
 struct HttpConfig {
     std::vector<std::string> listen{"127.0.0.1:8500"};  // also "unix:/run/roster/http.sock"
-    std::size_t threads = 1;
     std::size_t connections_max = 20'000;
     std::size_t body_bytes_max = std::size_t{1} << 20U;  // kv values: 512 KiB
     std::map<std::string, std::string> response_headers;

@@ -236,9 +236,6 @@ Server::~Server() { stop(); }
 void Server::start() {
     auto& parts = *parts_;
     assert(!parts.thread.joinable());
-    if (parts.options.config.threads > 1) {
-        log().warn("one thread is used threads={}", parts.options.config.threads);
-    }
     for (auto& listener : parts.listeners) {
         coord::spawn(*parts.io, "http accept", [&] { return parts.accept(listener); });
         log().info("listening address={} port={}", listener.where, listener.port);

@@ -1,11 +1,11 @@
 #pragma once
-// The HTTP face: Consul's v1 API over Beast, on threads of its own.
+// The HTTP face: Consul's v1 API over Beast, on a thread of its own.
 //
 // Fed by:  HTTP clients; Catalog's and KvStore's publications, posted from the agent thread.
 // Read by: HTTP clients.
-// Thread:  runs one io_context on one thread of its own, to which all state here is confined
-//          (HttpConfig::threads above 1 is taken as 1). publish() may be called from the agent
-//          thread. Writes are co_spawned onto that, where Registrar and KvStore live.
+// Thread:  runs one io_context on one thread of its own, to which all state here is confined.
+//          publish() may be called from the agent thread. Writes are co_spawned onto that, where
+//          Registrar and KvStore live.
 // Holds:   no lookup waits for coord: reads come from the indexes here. A blocking query is woken
 //          only when its own filtered result changed.
 // Fails:   construction throws std::runtime_error with one line (port in use).
@@ -81,8 +81,8 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    void start();  // starts the threads
-    void stop();   // answers nothing more, joins the threads
+    void start();  // starts the thread
+    void stop();   // answers nothing more, joins the thread
     void publish(const std::shared_ptr<const agent::Publication>& publication);
     void publish(const std::shared_ptr<const agent::KvPublication>& publication);
 

@@ -72,7 +72,6 @@ only_passing = true
 reverse = ["10.0.0.0/8"]
 [http]
 listen = ["unix:/run/roster/http.sock"]
-threads = 3
 connections_max = 10
 body_bytes_max = 2048
 response_headers = { "X-Site" = "a" }
@@ -108,7 +107,6 @@ levels = { "dns.update" = "trace" }
     EXPECT_TRUE(config.dns.only_passing);
     EXPECT_EQ(config.dns.reverse, Lines{"10.0.0.0/8"});
     EXPECT_EQ(config.http.listen, Lines{"unix:/run/roster/http.sock"});
-    EXPECT_EQ(config.http.threads, 3U);
     EXPECT_EQ(config.http.connections_max, 10U);
     EXPECT_EQ(config.http.body_bytes_max, 2048U);
     EXPECT_EQ(config.http.response_headers.at("X-Site"), "a");
@@ -262,7 +260,7 @@ TEST(Config, a_value_out_of_range_is_refused) {
                              "[dns]\nttl = \"1500ms\"",
                              "[dns]\nreverse = [\"10.0.0.0/40\"]",
                              "[http]\nlisten = [\"unix:relative\"]",
-                             "[http]\nthreads = -1",
+                             "[http]\nconnections_max = -1",
                              "[coord]\nsession_timeout = \"1ms\"",
                              "[coord]\nconnect = \"zk1:0\"",
                              "[log]\nlevel = \"loud\"",
@@ -319,8 +317,8 @@ TEST(Config, scripts_in_files_can_be_switched_off) {
 }
 
 TEST(Config, all_errors_are_reported_in_the_order_of_their_lines) {
-    EXPECT_EQ(wrong("[http]\nthreads = 0\n[dns]\nworkers = 0\nx = 1\n").size(), 3U);
-    const auto errors = wrong("[http]\nthreads = 0\n[dns]\nworkers = 0\n");
+    EXPECT_EQ(wrong("[http]\nconnections_max = 0\n[dns]\nworkers = 0\nx = 1\n").size(), 3U);
+    const auto errors = wrong("[http]\nconnections_max = 0\n[dns]\nworkers = 0\n");
     ASSERT_EQ(errors.size(), 2U);
     EXPECT_TRUE(errors[0].starts_with("2: "));
     EXPECT_TRUE(errors[1].starts_with("4: "));
