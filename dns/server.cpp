@@ -185,10 +185,10 @@ std::vector<coord::Metric> Server::metrics() const {
         "Names in the answer table.",
         static_cast<double>(parts_->table.names()));
     add(MetricKind::counter,
-        "roster_dns_compile_seconds_sum",
+        "roster_dns_compile_seconds_total",
         "Time spent compiling publications into answers.",
         static_cast<double>(parts_->compile_nanoseconds.value()) / 1e9);
-    count("roster_dns_compile_seconds_count", "Publications compiled.", parts_->compile_rounds);
+    count("roster_dns_compiles_total", "Publications compiled.", parts_->compile_rounds);
     const auto& compiler = parts_->compiler.counters();
     count("roster_dns_rebuilt_total", "Services and nodes compiled anew.", compiler.rebuilt);
     count("roster_dns_unpublishable_total",

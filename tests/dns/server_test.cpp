@@ -431,8 +431,8 @@ TEST_F(DnsServer, its_metrics_count_queries_and_names) {
     EXPECT_EQ(sums["roster_dns_responses_total"], 2);
     EXPECT_EQ(sums["roster_dns_tcp_connections_total"], 1);
     EXPECT_GT(sums["roster_dns_names"], 5);
-    EXPECT_EQ(sums["roster_dns_compile_seconds_count"], 1);
-    EXPECT_GT(sums["roster_dns_compile_seconds_sum"], 0);
+    EXPECT_EQ(sums["roster_dns_compiles_total"], 1);
+    EXPECT_GT(sums["roster_dns_compile_seconds_total"], 0);
 }
 
 }  // namespace
