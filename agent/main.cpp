@@ -36,7 +36,8 @@
 
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""ms;
 namespace asio = boost::asio;
 
 spdlog::logger& log() { return coord::logger("agent"); }
@@ -143,10 +144,15 @@ public:
         catalog_.emplace(*client_);
         kv_.emplace(*client_);
         runner_.emplace(io_, agent::CheckRunnerOptions{}, check_reports());
-        services_dir_.emplace(io_, config_.services_dir, [this](const auto& files) {
-            files_ = files;
-            apply_definitions();
-        });
+        services_dir_.emplace(
+            io_,
+            config_.services_dir,
+            [this](const auto& files) {
+                files_ = files;
+                apply_definitions();
+            },
+            config_.checks.enable_local_script_checks ? agent::Scripts::allowed
+                                                      : agent::Scripts::refused);
         if (config_.dns.enabled) dns_.emplace(io_, dns_options());
         http_.emplace(http_options(), http::Backend{io_, *registrar_, *catalog_, *kv_, journal_});
         connect_rooms();
@@ -192,7 +198,8 @@ private:
                 .domain = config_.domain,
                 .datacenter = config_.datacenter,
                 .node = config_.node,
-                .address = config_.address};
+                .address = config_.address,
+                .version = ROSTER_VERSION};
     }
 
     http::ServerOptions http_options() {
@@ -209,6 +216,7 @@ private:
                            [this] { return client_->metrics(); },
                            [this] { return registrar_->metrics(); },
                            [this] { return catalog_->metrics(); },
+                           [this] { return kv_->metrics(); },
                            [this] { return runner_->metrics(); }};
         if (core_) options.metrics.emplace_back([this] { return core_->server().metrics(); });
         if (dns_) options.metrics.emplace_back([this] { return dns_->metrics(); });
@@ -240,7 +248,9 @@ private:
         });
         kv_->subscribe([this](const auto& publication) { http_->publish(publication); });
         registrar_->on_checks_changed([this](const auto& checks) { runner_->set_checks(checks); });
-        registrar_->on_ttl_reported([this](const auto& id) { runner_->ttl_reported(id); });
+        registrar_->on_ttl_reported([this](const auto& id) {
+            runner_->ttl_reported(id, registrar_->checks().at(id).status);
+        });
     }
 
     // What the files declare, all of it: the registrar finds the difference.
