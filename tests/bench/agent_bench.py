@@ -61,7 +61,7 @@ def percentile(values, share):
 
 
 def milliseconds(seconds):
-    return f"{seconds * 1000:.1f} ms"
+    return f"{seconds * 1000:.2f} ms"
 
 
 def say(what, measured, goal):
@@ -104,14 +104,17 @@ def memory_and_registration(instances=10_000, services=1_000, timed=1_000):
             assert reply.status == 200, reply.status
 
         resolver = Resolver(agent.dns_port)
-        waits = []
+        waits, whole = [], []
         for i in range(timed):
+            sent = time.monotonic()
             register(f"timed-{i}", f"timed-{i}", 80)
             acknowledged = time.monotonic()
             found = resolver.until(f"timed-{i}.service.roster.internal", A, lambda rcode, answers: rcode == 0 and answers)
             waits.append(found - acknowledged)
+            whole.append(found - sent)
         say(f"registration acknowledged -> first answer, over {timed}",
             f"p50 {milliseconds(percentile(waits, .5))}, p99 {milliseconds(percentile(waits, .99))}", "p99 < 5 ms")
+        say("  the same, from the request on", f"p50 {milliseconds(percentile(whole, .5))}, p99 {milliseconds(percentile(whole, .99))}", "-")
 
         begun = time.monotonic()
         for i in range(timed, instances):
