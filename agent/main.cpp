@@ -154,7 +154,10 @@ public:
             config_.checks.enable_local_script_checks ? agent::Scripts::allowed
                                                       : agent::Scripts::refused);
         if (config_.dns.enabled) dns_.emplace(io_, dns_options());
-        http_.emplace(http_options(), http::Backend{io_, *registrar_, *catalog_, *kv_, journal_});
+        http_.emplace(http_options(),
+                      http::Backend{io_, *registrar_, *catalog_, *kv_, journal_, [this] {
+                                        return client_->last_zxid();
+                                    }});
         connect_rooms();
     }
 
@@ -220,6 +223,7 @@ private:
                            [this] { return runner_->metrics(); }};
         if (core_) options.metrics.emplace_back([this] { return core_->server().metrics(); });
         if (dns_) options.metrics.emplace_back([this] { return dns_->metrics(); });
+        options.clock_ms = wall_clock_ms;
         options.coord_status = [this] { return coord_status(); };
         options.leave = [this] { asio::post(io_, [this] { stop("told to leave"); }); };
         options.reload = [this] { asio::post(io_, [this] { reload(); }); };
