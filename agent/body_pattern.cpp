@@ -15,7 +15,7 @@ BodyPattern::BodyPattern(std::shared_ptr<const Compiled> compiled)
 std::optional<BodyPattern> BodyPattern::compile(const std::string& text) {
     constexpr auto flags = std::regex_constants::ECMAScript | std::regex_constants::__polynomial;
     try {
-        return BodyPattern(std::make_shared<const Compiled>(std::regex(text, flags)));
+        return BodyPattern(std::make_shared<const Compiled>(Compiled{std::regex(text, flags)}));
     } catch (const std::regex_error&) {
         return std::nullopt;
     }

@@ -7,6 +7,13 @@ target_compile_options(house_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast -Woverloaded-virtual>
   $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op>
   $<$<BOOL:${ROSTER_WERROR}>:-Werror>)
+if(ROSTER_FUZZ)  # Coverage is counted in every room; a fuzz target brings libFuzzer and its main().
+  # Clang 14 cannot assemble coroutines with -fsanitize=function.
+  set(fuzz_sanitizers -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=function
+    -fno-sanitize-recover=all)
+  target_compile_options(house_flags INTERFACE ${fuzz_sanitizers})
+  target_link_options(house_flags INTERFACE ${fuzz_sanitizers})
+endif()
 target_compile_definitions(house_flags INTERFACE
   _GLIBCXX_ASSERTIONS BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
   BOOST_BEAST_SEPARATE_COMPILATION SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL
