@@ -70,6 +70,7 @@ struct TreeCache::State : std::enable_shared_from_this<TreeCache::State> {
     void end();
     void drop_round();
     void give_up(const Error& error);
+    void ask_for_less() { batch_paths = std::max<std::size_t>(1, batch_paths / 2); }
     [[nodiscard]] bool current(std::uint64_t mine) const { return mine == epoch && !stopped; }
 
     // What a read found.
@@ -131,7 +132,7 @@ void TreeCache::State::on_state(SessionState state) {
     if (stopped) return;
     connected = state == SessionState::connected;
     // The reply may have been larger than the client or the server allows: ask for less.
-    if (in_round) batch_paths = std::max<std::size_t>(1, batch_paths / 2);
+    if (in_round) ask_for_less();
     drop_round();
     if (connected) begin_soon();
 }
@@ -288,6 +289,10 @@ void TreeCache::State::drop_round() {
 void TreeCache::State::give_up(const Error& error) {
     drop_round();
     if (!connected) return;
+    if (error == Errc::throttled_op && batch_paths > 1) {
+        ask_for_less();
+        return begin_soon();
+    }
     log().warn("tree cannot be read root={} error={}", root, error.message());
     retry.expires_after(retry_after);
     retry.async_wait([weak = weak_from_this()](const Error& cancelled) {

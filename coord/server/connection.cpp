@@ -19,6 +19,8 @@ constexpr std::size_t length_bytes = 4;
 constexpr std::size_t keep_input_bytes = 4096;                // then an emptied buffer is freed
 constexpr std::size_t compact_after = std::size_t{1} << 20U;  // bytes sent of a long output
 constexpr int drained_reads_max = 64;
+// Then the other connections have their turn: a request of a few bytes may count a whole tree.
+constexpr std::chrono::milliseconds turn_max{5};
 
 bool would_block(const Error& error) {
     return error == asio::error::would_block || error == asio::error::try_again;
@@ -77,7 +79,7 @@ void Connection::on_readable() {
         host_.processor.heard(*this, std::chrono::steady_clock::now());
         consume({host_.receive_buffer.data(), size});
     }
-    if (phase == Phase::gone || phase == Phase::ending) return;
+    if (phase == Phase::gone || phase == Phase::ending || yielding_) return;
     if (host_.processor.listens_to(*this)) {
         await_readable();
     } else if (phase == Phase::open && !deaf) {
@@ -91,8 +93,23 @@ void Connection::consume(std::string_view bytes) {
         input_.append(bytes);
         bytes = input_;
     }
-    while (const auto rest = take_one(bytes)) bytes = *rest;
+    const auto until = std::chrono::steady_clock::now() + turn_max;
+    while (const auto rest = take_one(bytes)) {
+        bytes = *rest;
+        if (std::chrono::steady_clock::now() < until) continue;
+        yield_turn();
+        break;
+    }
     if (phase != Phase::gone) keep(bytes);
+}
+
+void Connection::yield_turn() {
+    host_.counters.yielded.add();
+    yielding_ = true;
+    asio::post(socket_.get_executor(), [self = self()] {
+        self->yielding_ = false;
+        self->end_turn();
+    });
 }
 
 // `rest` looks into input_ or into the shared receive buffer.
@@ -143,14 +160,14 @@ void Connection::end_turn() {
     if (phase == Phase::gone) return;
     if (!writing_) send();
     if (phase == Phase::gone) return;
-    if (out.size() - sent_ > host_.options.output_bytes_max) {
+    if (phase != Phase::ending && out.size() - sent_ > host_.options.output_bytes_max) {
         drop(host_.counters.dropped_output);
         return;
     }
-    if (phase == Phase::ending || reading_) return;
+    if (phase == Phase::ending || reading_ || yielding_) return;
     if (!host_.processor.listens_to(*this)) return;
     if (!input_.empty()) consume({});
-    if (phase == Phase::gone || phase == Phase::ending || reading_) return;
+    if (phase == Phase::gone || phase == Phase::ending || reading_ || yielding_) return;
     if (host_.processor.listens_to(*this)) await_readable();
 }
 

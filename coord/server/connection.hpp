@@ -60,6 +60,7 @@ private:
     // The rest after one frame or word was taken off `bytes`; nullopt if there is none to take now.
     [[nodiscard]] std::optional<std::string_view> take_one(std::string_view bytes);
     void keep(std::string_view rest);
+    void yield_turn();
     void answer_word(std::string_view word);
     void drop(Counter& reason);
     void set_deadline();
@@ -68,10 +69,11 @@ private:
 
     Host& host_;
     boost::asio::ip::tcp::socket socket_;
-    std::string input_;     // the beginning of a frame whose end has not come, or frames to wait
-    std::size_t sent_ = 0;  // of `out`
-    bool reading_ = false;  // a wait for input is under way
-    bool writing_ = false;  // a wait for room in the socket is under way
+    std::string input_;      // the beginning of a frame whose end has not come, or frames to wait
+    std::size_t sent_ = 0;   // of `out`
+    bool reading_ = false;   // a wait for input is under way
+    bool writing_ = false;   // a wait for room in the socket is under way
+    bool yielding_ = false;  // it goes on in the next turn of the event loop
     bool asking_word_ = false;
 };
 

@@ -63,6 +63,12 @@ Errc reconfig_verdict(Decoder& in) {
     return in.failed() ? Errc::marshalling_error : Errc::reconfig_disabled;
 }
 
+std::size_t bytes_of(const std::vector<Id>& ids) {
+    std::size_t bytes = 0;
+    for (const auto& id : ids) bytes += id.scheme.size() + id.id.size();
+    return bytes;
+}
+
 std::int64_t milliseconds_between(RequestProcessor::Time from, RequestProcessor::Time to) {
     return std::max<std::int64_t>(
         0, std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count());
@@ -171,19 +177,20 @@ void RequestProcessor::take_sync(Conversation& from, std::int32_t xid, std::stri
 }
 
 // The ids count at once: writes behind this packet carry them into the log. The reply waits for
-// its turn: ZooKeeper lets it overtake, which kazoo does not survive.
+// its turn: ZooKeeper lets it overtake, which kazoo does not survive. They are few: a write whose ids
+// outgrew a log entry could never be proposed.
 void RequestProcessor::take_auth(Conversation& from, std::int32_t xid, std::string_view body) {
     Decoder in(body);
     const auto request = AuthRequest::decode(in);
     const auto proven = in.failed() || !request.auth
                             ? std::nullopt
                             : authenticate(request.scheme, *request.auth, options_.super_digest);
-    if (!proven) {
+    auto& ids = from.command.ids;
+    if (!proven || bytes_of(ids) + bytes_of(*proven) > options_.auth_bytes_max) {
         counters_.auth_failures.add();
         take_last(from, xid, OpCode::auth, Errc::auth_failed);
         return;
     }
-    auto& ids = from.command.ids;
     for (const auto& id : *proven) {
         if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
     }
@@ -295,6 +302,12 @@ void RequestProcessor::complete_sync(Conversation& to) {
 
 void RequestProcessor::answer_waiting(Conversation& to) {
     while (!to.requests.empty() && !to.requests.front().proposed) {
+        // Small requests can have large replies: it is not to have them all before it reads one.
+        if (to.out.size() > options_.output_bytes_max) {
+            counters_.dropped_output.add();
+            end(to);
+            return;
+        }
         auto request = std::move(to.requests.front());
         to.requests.pop();
         --outstanding_;

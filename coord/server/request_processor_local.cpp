@@ -65,6 +65,7 @@ void RequestProcessor::answer_read(Conversation& to,
             outcome.error = Errc::throttled_op;
         }
     }
+    if (outcome.error == Errc::throttled_op && !outcome.watch) counters_.reads_refused.add();
     reply(to, request, state_.last_zxid(), outcome.error, outcome.body);
 }
 

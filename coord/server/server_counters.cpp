@@ -58,10 +58,16 @@ std::vector<Metric> ServerCounters::metrics() const {
     sheet.counter("reading_paused_total",
                   "Times a connection was not read because too much was outstanding.",
                   paused);
+    sheet.counter("turns_yielded_total",
+                  "Times a connection's requests were left for the next turn of the event loop.",
+                  yielded);
     sheet.counter("accept_failures_total", "Failed accepts.", accept_failures);
     sheet.counter("watches_refused_total",
                   "Watches refused because the connection had watches_per_connection_max.",
                   watches_refused);
+    sheet.counter("reads_refused_total",
+                  "Reads refused because their reply would have been too large.",
+                  reads_refused);
     sheet.counter("auth_failures_total", "Auth packets rejected.", auth_failures);
     sheet.counter("events_withheld_total",
                   "Watch events not sent because the watcher may not read the znode.",

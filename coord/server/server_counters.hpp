@@ -41,10 +41,12 @@ struct ServerCounters {
     Counter dropped_handshake;     // no ConnectRequest within handshake_timeout
     Counter dropped_unknown_fate;  // leadership lost with its writes under way
     Counter paused;                // reading stopped: too many requests outstanding
+    Counter yielded;               // turns cut short, so that others have theirs
     Counter accept_failures;       // out of file descriptors, mostly
     Counter watches_refused;       // watches_per_connection_max
-    Counter auth_failures;
-    Counter events_withheld;  // the watcher may not read the znode
+    Counter reads_refused;         // a multiRead of more than multi_read_bytes_max
+    Counter auth_failures;         // auth_bytes_max among them
+    Counter events_withheld;       // the watcher may not read the znode
 
     Counter sessions_opened;
     Counter sessions_attached;

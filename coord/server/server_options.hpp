@@ -34,6 +34,7 @@ struct ServerOptions {
     std::size_t output_pause_bytes = std::size_t{1} << 20U;  // then no more requests are taken
     std::size_t output_bytes_max = std::size_t{64} << 20U;   // per connection, then it is dropped
     std::size_t watches_per_connection_max = 1'000'000;
+    std::size_t auth_bytes_max = std::size_t{16} << 10U;  // of all ids that a connection has proven
     std::size_t snapshot_log_bytes = std::size_t{64} << 20U;
     std::vector<std::string> four_letter_words;  // those that are answered; empty: all
     std::string super_digest;                    // "super:<base64>"; empty: nobody is super

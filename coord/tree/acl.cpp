@@ -7,11 +7,17 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 
 namespace coord {
 namespace {
+
+// As a frame has it. "auth" stands for all ids of the client: an ACL of nothing else could grow to a
+// size that no snapshot holds.
+constexpr std::size_t acl_bytes_max = std::size_t{1} << 20U;
+constexpr std::size_t entry_bytes_min = 12;
 
 struct Address {
     std::array<unsigned char, 16> bytes{};
@@ -100,6 +106,8 @@ bool is_authenticated(const Id& id) {
     return id.scheme == "digest" || id.scheme == "x509" || id.scheme == "sasl";
 }
 
+std::size_t bytes_of(const Id& id) { return entry_bytes_min + id.scheme.size() + id.id.size(); }
+
 bool matches(const Id& who, const Id& entry) {
     if (who.scheme != entry.scheme) return false;
     return who.scheme == "ip" ? is_within(who.id, entry.id) : who.id == entry.id;
@@ -115,22 +123,24 @@ bool permits(const Acl& entry, const std::vector<Id>& ids) {
 
 Result<AclList> normalise_acl(const std::optional<AclList>& asked, const std::vector<Id>& ids) {
     if (!asked || asked->empty()) return Errc::invalid_acl;
-    AclList distinct;
-    for (const auto& entry : *asked) {
-        const auto known = std::find(distinct.begin(), distinct.end(), entry);
-        if (known == distinct.end()) distinct.push_back(entry);
-    }
+    std::set<Acl> known;
     AclList normal;
-    for (auto& entry : distinct) {
+    std::size_t bytes = 0;
+    for (const auto& entry : *asked) {
+        if (!known.insert(entry).second) continue;
         if (entry.id.scheme != "auth") {
             if (!is_valid_id(entry.id)) return Errc::invalid_acl;
-            normal.push_back(std::move(entry));
+            normal.push_back(entry);
+            bytes += bytes_of(entry.id);
             continue;
         }
         const auto before = normal.size();
         for (const auto& id : ids) {
-            if (is_authenticated(id)) normal.push_back({entry.perms, id});
+            if (!is_authenticated(id)) continue;
+            normal.push_back({entry.perms, id});
+            bytes += bytes_of(id);
         }
+        if (bytes > acl_bytes_max) return Errc::invalid_acl;
         if (normal.size() == before) return Errc::invalid_acl;
     }
     return normal;

@@ -9,6 +9,9 @@
 namespace coord {
 namespace {
 
+// A request of some bytes can ask for a znode of a megabyte, and a multiRead holds many requests.
+constexpr std::size_t multi_read_bytes_max = std::size_t{16} << 20U;
+
 ReadOutcome failure(Errc error) { return {error, {}, {}}; }
 
 std::optional<WatchToSet> watch_if(bool asked, std::string_view path, WatchTableKind table) {
@@ -169,6 +172,7 @@ ReadOutcome Reads::multi_read(std::string_view body) const {
             MultiHeader{OpCode::error, false, code}.encode(out);
             out.int32(code);
         }
+        if (outcome.body.size() > multi_read_bytes_max) return failure(Errc::throttled_op);
     }
     MultiHeader{}.encode(out);
     return outcome;

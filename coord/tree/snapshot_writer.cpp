@@ -10,6 +10,8 @@ namespace {
 
 using snapshot_format::Record;
 
+constexpr std::size_t slice_bytes_max = std::size_t{1} << 20U;  // and the znode that goes beyond
+
 std::size_t begin_record(std::string& out, Record record) {
     const auto begun = begin_frame(out);
     out.push_back(static_cast<char>(record));
@@ -58,8 +60,9 @@ SnapshotWriter::SnapshotWriter(std::shared_ptr<SnapshotCut> cut,
 
 bool SnapshotWriter::write(std::string& out, std::size_t znodes) {
     assert(cut_ != nullptr);
+    const auto end = out.size() + slice_bytes_max;
     out.append(std::exchange(head_, {}));
-    for (std::size_t i = 0; i < znodes; ++i) {
+    for (std::size_t i = 0; i < znodes && out.size() < end; ++i) {
         const auto visit = cut_->visit();
         if (!visit) {
             end_frame(out, begin_record(out, Record::end));

@@ -352,6 +352,22 @@ TEST_P(TreeCacheTest, reads_in_smaller_pieces_when_a_reply_is_too_large) {
     EXPECT_EQ(cache->size(), 40U);
 }
 
+TEST_P(TreeCacheTest, reads_in_smaller_pieces_when_the_server_refuses_to_send_so_much) {
+    create("");
+    for (int i = 0; i < 40; ++i) create("/" + std::to_string(i), std::string(900'000, 'x'));
+    ClientOptions options;
+    options.connect = ensemble->address();
+    options.frame_bytes_max = std::size_t{64} << 20U;
+    watcher = std::make_unique<Client>(io, options);
+    watcher->start();
+
+    follow(1);
+    await_synced();
+
+    EXPECT_EQ(cache->size(), 40U);
+    EXPECT_EQ(watcher->state(), SessionState::connected);
+}
+
 TEST_P(TreeCacheTest, tells_nothing_after_it_is_stopped) {
     follow(1);
     await_synced();

@@ -144,5 +144,27 @@ TEST(Connection, a_four_letter_word_after_the_handshake_is_a_bad_frame) {
     EXPECT_TRUE(client.is_closed());
 }
 
+TEST(Connection, who_asks_for_much_work_at_once_lets_the_others_have_their_turn) {
+    RunningCore core;
+    WireClient busy(core.port());
+    busy.open();
+    std::string requests;
+    for (int i = 0; i < 500; ++i) requests += WireClient::create(i, "/n" + std::to_string(i));
+    busy.send(requests);
+    for (int i = 0; i < 500; ++i) ASSERT_EQ(busy.read_reply().header.error, 0);
+    std::string path;
+    Encoder(path).ustring("/");
+    requests.clear();
+    const int count = 5000;  // of half a thousand znodes each
+    for (int i = 0; i < count; ++i) {
+        requests += WireClient::request(i, OpCode::get_all_children_number, path);
+    }
+
+    busy.send(requests);
+    for (int i = 0; i < count; ++i) ASSERT_EQ(busy.read_reply().header.xid, i);
+
+    EXPECT_GT(core.metric("roster_coord_turns_yielded_total"), 0);
+}
+
 }  // namespace
 }  // namespace coord

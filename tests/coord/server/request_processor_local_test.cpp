@@ -178,5 +178,22 @@ TEST_F(LocalRequestsTest, who_am_i_names_the_address_and_the_users) {
     EXPECT_EQ(in.ustring(), "pat");
 }
 
+TEST_F(LocalRequestsTest, a_multi_read_of_too_much_is_refused_and_counted) {
+    client.ask(WireClient::create(1, "/a"));
+    client.ask(WireClient::set(2, "/a", std::string(1'000'000, 'v')));
+    std::string body;
+    Encoder out(body);
+    for (int i = 0; i < 40; ++i) {
+        MultiHeader{OpCode::get_data, false, -1}.encode(out);
+        ReadRequest{"/a", false}.encode(out);
+    }
+    MultiHeader{}.encode(out);
+
+    const auto reply = client.ask(WireClient::request(3, OpCode::multi_read, body));
+
+    EXPECT_EQ(reply.header.error, static_cast<int>(Errc::throttled_op));
+    EXPECT_EQ(core.metric("roster_coord_reads_refused_total"), 1);
+}
+
 }  // namespace
 }  // namespace coord

@@ -277,5 +277,51 @@ TEST_F(RequestProcessorTest, an_overloaded_server_reads_everybody_on_when_it_has
     }
 }
 
+// Its ids travel with each of its writes: with too many, no log entry would hold them.
+TEST_F(RequestProcessorTest, who_proves_more_ids_than_allowed_is_closed_and_harms_nobody) {
+    WireClient greedy(core.port());
+    greedy.open();
+    client.open();
+    const auto proof = [](int i) {
+        const auto who = std::to_string(i) + std::string(900'000, 'u') + ":pw";
+        return WireClient::request(
+            -4, OpCode::auth, WireClient::encoded(AuthRequest{0, "digest", who}));
+    };
+    for (int i = 0; i < 20; ++i) greedy.send(proof(i));
+    greedy.send(WireClient::create(1, "/greedy"));
+
+    EXPECT_EQ(greedy.read_reply().header.error, static_cast<int>(Errc::auth_failed));
+    EXPECT_TRUE(greedy.is_closed());
+    EXPECT_EQ(core.metric("roster_coord_auth_failures_total"), 1);
+    EXPECT_EQ(client.ask(WireClient::create(1, "/a")).header.error, 0);
+}
+
+TEST_F(RequestProcessorTest, many_ids_as_clients_have_them_are_allowed) {
+    client.open();
+    for (int i = 0; i < 100; ++i) {
+        const auto who = "user" + std::to_string(i) + ":pw";
+        const auto reply = client.ask(WireClient::request(
+            -4, OpCode::auth, WireClient::encoded(AuthRequest{0, "digest", who})));
+        ASSERT_EQ(reply.header.error, 0);
+    }
+    EXPECT_EQ(client.ask(WireClient::create(1, "/a")).header.error, 0);
+}
+
+TEST_F(RequestProcessorTest, large_replies_that_wait_behind_a_write_are_held_to_the_output_limit) {
+    ServerOptions options;
+    options.output_bytes_max = std::size_t{8} << 20U;
+    RunningCore narrow(options);
+    WireClient greedy(narrow.port());
+    greedy.open();
+    greedy.ask(WireClient::create(1, "/a"));
+    greedy.ask(WireClient::set(2, "/a", std::string(1'000'000, 'v')));
+    auto requests = WireClient::create(3, "/b");
+    for (int i = 0; i < 500; ++i) requests += WireClient::read(4 + i, OpCode::get_data, "/a");
+    greedy.send(requests);
+
+    EXPECT_LT(greedy.read_all().size(), std::size_t{10} << 20U);
+    EXPECT_EQ(narrow.metric("roster_coord_connections_dropped_total", "output_bytes_max"), 1);
+}
+
 }  // namespace
 }  // namespace coord

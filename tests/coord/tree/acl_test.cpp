@@ -93,5 +93,16 @@ TEST(Acl, is_shown_without_the_hashes_of_digests) {
     EXPECT_EQ(masked_acl(acl), (AclList{{1, {"digest", "user:x"}}, {2, {"ip", "::1"}}}));
 }
 
+TEST(Acl, does_not_grow_beyond_what_a_snapshot_holds_by_what_auth_stands_for) {
+    std::vector<Id> many;
+    for (int i = 0; i < 400; ++i) many.push_back({"digest", "u" + std::to_string(i) + ":hash"});
+    AclList asked;
+    for (std::int32_t perms = 0; perms < 50; ++perms) asked.push_back({perms, {"auth", ""}});
+    EXPECT_EQ(normalise_acl(asked, many).value().size(), 50U * 400);
+
+    for (std::int32_t perms = 50; perms < 60'000; ++perms) asked.push_back({perms, {"auth", ""}});
+    EXPECT_EQ(normalise_acl(asked, many).error(), Errc::invalid_acl);
+}
+
 }  // namespace
 }  // namespace coord

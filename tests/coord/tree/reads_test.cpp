@@ -167,5 +167,20 @@ TEST(Reads, malformed_requests_are_answered_as_such) {
     EXPECT_EQ(machine.tree.read(OpCode::ping, "", alice, {}).error, Errc::unimplemented);
 }
 
+TEST(Reads, many_large_ones_in_one_are_refused) {
+    Machine machine;
+    machine.create("/a", CreateMode::persistent, std::string(1'000'000, 'd'));
+    const auto reads = [&](int count) {
+        MultiBody body;
+        for (int i = 0; i < count; ++i) body.read(OpCode::get_data, "/a");
+        return machine.tree.read(OpCode::multi_read, body.done(), alice, {});
+    };
+
+    EXPECT_EQ(reads(16).error, Errc::ok);
+    const auto refused = reads(40);
+    EXPECT_EQ(refused.error, Errc::throttled_op);
+    EXPECT_TRUE(refused.body.empty());
+}
+
 }  // namespace
 }  // namespace coord

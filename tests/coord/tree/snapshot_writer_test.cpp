@@ -56,5 +56,23 @@ TEST(SnapshotWriter, begins_with_a_magic_and_a_version) {
     EXPECT_TRUE(machine.snapshot().starts_with(std::string("ROSTERSM\0\0\0\1", 12)));
 }
 
+TEST(SnapshotWriter, a_slice_of_large_znodes_has_fewer) {
+    Machine machine;
+    const std::string data(500'000, 'd');
+    for (int i = 0; i < 8; ++i) {
+        machine.create("/n" + std::to_string(i), CreateMode::persistent, data);
+    }
+    const auto cut = machine.tree.cut_snapshot();
+
+    std::size_t slices = 0;
+    for (bool more = true; more; ++slices) {
+        std::string bytes;
+        more = cut(bytes, 1000);
+        EXPECT_LE(bytes.size(), 1'600'000U);
+    }
+
+    EXPECT_GE(slices, 3U);
+}
+
 }  // namespace
 }  // namespace coord
