@@ -27,10 +27,12 @@ DirectoryLock locked(const fs::path& data_dir) {
     return {data_dir, data_dir / "raft" / "lock"};
 }
 
-// A new id and an old log do not belong together.
-const fs::path& checked_metadata(const fs::path& metadata, const fs::path& log) {
-    const bool has_log = fs::exists(log) && !fs::is_empty(log);
-    if (has_log && !fs::exists(metadata)) refuse(metadata, "term and vote are missing");
+// A new id and an old log or snapshot do not belong together.
+const fs::path&
+checked_metadata(const fs::path& metadata, const fs::path& log, const fs::path& snapshots) {
+    const auto has_files = [](const fs::path& at) { return fs::exists(at) && !fs::is_empty(at); };
+    const bool has_past = has_files(log) || has_files(snapshots);
+    if (has_past && !fs::exists(metadata)) refuse(metadata, "term and vote are missing");
     return metadata;
 }
 
@@ -43,7 +45,7 @@ DataDirectory::DataDirectory(const fs::path& data_dir,
       snapshots_path_(data_dir / "raft" / "snapshots"),
       metadata_path_(data_dir / "raft" / "meta"),
       lock_(locked(data_dir)),
-      metadata_(checked_metadata(metadata_path_, log_path_)),
+      metadata_(checked_metadata(metadata_path_, log_path_, snapshots_path_)),
       snapshot_(open_newest_snapshot(snapshots_path_)),
       log_(log_path_, segment_bytes) {
     auto contents = log_.open(next(contained()));
@@ -64,7 +66,8 @@ DataDirectory::DataDirectory(const fs::path& data_dir,
 
 void DataDirectory::check(const LogContents& contents) const {
     const auto& entries = contents.entries;
-    if (metadata_.vote().term == Term{0}) return;  // a first start, perhaps one that was cut short
+    if (metadata_.vote().term == Term{0} && !snapshot_)
+        return;  // a first start, perhaps one that was cut short
     if (contents.is_new) refuse(log_path_, "the log is missing");
     if (contents.first > next(contained())) {
         refuse(log_path_,

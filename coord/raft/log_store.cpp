@@ -54,6 +54,20 @@ std::vector<std::uint64_t> segment_numbers(const fs::path& directory) {
     return numbers;
 }
 
+// Whole or not there: on a full disk, half a file of zeros takes the room of what is needed.
+File make_blank(const fs::path& path, std::size_t bytes) {
+    try {
+        File file(path, File::Mode::update);
+        file.zero(0, bytes);
+        file.sync();
+        return file;
+    } catch (...) {
+        std::error_code ignored;
+        fs::remove(path, ignored);
+        throw;
+    }
+}
+
 std::uint32_t random_salt() { return std::random_device{}(); }
 
 }  // namespace
@@ -96,6 +110,12 @@ void LogStore::load_segment(std::uint64_t number,
     const auto bytes = file_.read(0, capacity_);
     const auto header = decode_header(bytes);
     if (!header) refuse(file_.path(), "the header of this segment of the log is damaged");
+    if (header->bytes != bytes.size()) {
+        refuse(file_.path(),
+               fmt::format("this segment of the log has {} bytes, but was made with {}",
+                           bytes.size(),
+                           header->bytes));
+    }
 
     if (segments_.empty() || header->fresh || header->first <= contents.first) {
         contents = {header->first, header->previous_term, {}, false};
@@ -177,6 +197,7 @@ void LogStore::restart(Index first, Term previous_term) {
 void LogStore::begin_segment(SegmentHeader header, std::size_t bytes_needed) {
     const auto number = segments_.empty() ? 1 : segments_.back().number + 1;
     auto file = blank_segment(bytes_needed);
+    header.bytes = static_cast<std::uint32_t>(file.size());
     file.write_at(0, encode(header));
     file.sync();
     rename_durably(file.path(), path_of(number));
@@ -199,10 +220,7 @@ File LogStore::blank_segment(std::size_t bytes_needed) {
     }
     const auto made = directory_ / "segment.new";
     fs::remove(made);
-    File file(made, File::Mode::create);
-    file.zero(0, bytes_needed);
-    file.sync();
-    return file;
+    return make_blank(made, bytes_needed);
 }
 
 void LogStore::discard_through(Index last) {
@@ -244,9 +262,7 @@ void prepare_spare(const fs::path& directory, std::size_t segment_bytes) {
     }
     if (fs::exists(spare)) return;
     // A recycled file keeps its blocks: writing to it later changes no metadata of the filesystem.
-    File file(unfinished, File::Mode::update);
-    file.zero(0, segment_bytes);
-    file.sync();
+    make_blank(unfinished, segment_bytes);
     rename_durably(unfinished, spare);
 }
 

@@ -118,7 +118,9 @@ void Node::Parts::start() {
             throw std::runtime_error("the snapshot of entry " +
                                      std::to_string(number(snapshot->metadata().index)) + " in " +
                                      directory.snapshots_path().string() +
-                                     " cannot be restored: " + result.error().message());
+                                     " cannot be restored: " + result.error().message() +
+                                     ". Nothing was changed. Run the version that wrote it, or "
+                                     "restore the data directory from a backup");
         }
         published.applied = number(snapshot->metadata().index);
         snapshot.reset();

@@ -66,7 +66,8 @@ std::string encode(const SegmentHeader& header) {
     std::string out(magic);
     put_number(out, number(header.first));
     put_number(out, number(header.previous_term));
-    put_number<std::uint64_t>(out, header.fresh ? 1 : 0);
+    put_number<std::uint32_t>(out, header.fresh ? 1 : 0);
+    put_number(out, header.bytes);
     put_number(out, header.salt);
     put_number(out, crc32c(out));
     assert(out.size() == SegmentHeader::size);
@@ -79,8 +80,9 @@ std::optional<SegmentHeader> decode_header(std::string_view segment) {
     if (crc != crc32c(segment.substr(0, header_crc_at))) return {};
     return SegmentHeader{Index{get_number<std::uint64_t>(segment, 8)},
                          Term{get_number<std::uint64_t>(segment, 16)},
-                         get_number<std::uint64_t>(segment, 24) == 1,
-                         get_number<std::uint32_t>(segment, 32)};
+                         get_number<std::uint32_t>(segment, 24) == 1,
+                         get_number<std::uint32_t>(segment, 32),
+                         get_number<std::uint32_t>(segment, 28)};
 }
 
 std::size_t record_size(const LogEntry& entry) {

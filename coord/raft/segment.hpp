@@ -25,6 +25,7 @@ struct SegmentHeader {
     Term previous_term{};  // of the entry before it; 0 if there is none
     bool fresh = false;    // earlier segments no longer count: a snapshot took their place
     std::uint32_t salt = 0;
+    std::uint32_t bytes = 0;  // of the whole file, which is never shorter
 };
 
 std::string encode(const SegmentHeader& header);

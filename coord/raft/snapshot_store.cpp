@@ -57,6 +57,12 @@ SnapshotFileWriter::SnapshotFileWriter(fs::path directory, const SnapshotMetadat
     put(encode(metadata));
 }
 
+SnapshotFileWriter::~SnapshotFileWriter() {
+    if (finished_) return;
+    std::error_code ignored;
+    fs::remove(directory_ / unfinished_name, ignored);
+}
+
 void SnapshotFileWriter::write(std::string_view chunk) {
     assert(chunk.size() < std::numeric_limits<std::uint32_t>::max());
     if (chunk.empty()) return;
@@ -75,6 +81,7 @@ void SnapshotFileWriter::finish() {
     put(end);
     file_.sync();
     rename_durably(file_.path(), directory_ / fmt::format("{:020}{}", number(index_), suffix));
+    finished_ = true;
     const auto all = snapshots_in(directory_);
     for (std::size_t i = 0; i + kept < all.size(); ++i) fs::remove(all[i]);
 }
@@ -88,9 +95,10 @@ SnapshotFileReader::SnapshotFileReader(fs::path path) : file_(std::move(path), F
     size_ = file_.size();
     auto header = take(fixed_header_bytes);
     const auto length = get_number<std::uint64_t>(header, 32);
-    if (!header.starts_with(magic) || length > size_ - offset_) refuse();
+    if (length > size_ - offset_) refuse();
     header += take(length);
     if (get_number<std::uint32_t>(take(4), 0) != crc32c(header)) refuse();
+    check_format(header);
     metadata_ = {Index{get_number<std::uint64_t>(header, 8)},
                  Term{get_number<std::uint64_t>(header, 16)},
                  Index{get_number<std::uint64_t>(header, 24)},
@@ -112,6 +120,15 @@ std::string SnapshotFileReader::take(std::size_t count) {
     if (bytes.size() != count) refuse();
     offset_ += count;
     return bytes;
+}
+
+// Asked of a header whose checksum is right: a newer version keeps its fields where they are.
+void SnapshotFileReader::check_format(std::string_view header) const {
+    if (header.starts_with(magic)) return;
+    throw std::runtime_error(fmt::format("{}: this snapshot is of a format that this version does "
+                                         "not know. Nothing was changed. Run "
+                                         "the version that wrote it",
+                                         file_.path().string()));
 }
 
 void SnapshotFileReader::refuse() const {

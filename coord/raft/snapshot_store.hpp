@@ -23,6 +23,10 @@ class SnapshotFileWriter {
 public:
     SnapshotFileWriter(std::filesystem::path directory, const SnapshotMetadata& metadata);
 
+    ~SnapshotFileWriter();  // what was not finished is removed
+    SnapshotFileWriter(const SnapshotFileWriter&) = delete;
+    SnapshotFileWriter& operator=(const SnapshotFileWriter&) = delete;
+
     void write(std::string_view chunk);
     void finish();  // from here on it is the newest snapshot
 
@@ -34,6 +38,7 @@ private:
     File file_;
     std::uint64_t offset_ = 0;
     std::uint32_t crc_ = 0;  // of all chunks so far
+    bool finished_ = false;
 };
 
 class SnapshotFileReader {
@@ -46,6 +51,7 @@ public:
 
 private:
     [[noreturn]] void refuse() const;
+    void check_format(std::string_view header) const;
     std::string take(std::size_t count);
 
     File file_;

@@ -132,9 +132,22 @@ TEST(DataDirectory, parts_that_do_not_belong_together_are_refused) {
          },
          "the log has lost its entries"},
         {[](const fs::path& p) {
+             write_snapshot(p, 9);
+             fs::remove(p / "raft/meta");
+             fs::remove_all(p / "raft/log");
+         },
+         "term and vote are missing"},
+        {[](const fs::path& p) {
+             write_snapshot(p, 9);
+             fs::remove(p / "raft/meta");
+             fs::remove_all(p / "raft/log");
+             const MetadataStore anew(p / "raft/meta");
+         },
+         "the log is missing"},
+        {[](const fs::path& p) {
              const auto log = p / "raft/log/00000000000000000001";
              File(log, File::Mode::update)
-                 .write_at(0, encode(SegmentHeader{Index{5}, Term{1}, false, 1}));
+                 .write_at(0, encode(SegmentHeader{Index{5}, Term{1}, false, 1, segment_bytes}));
              File file(log, File::Mode::update);
              file.zero(SegmentHeader::size, file.size());
          },

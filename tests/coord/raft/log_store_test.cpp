@@ -7,9 +7,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <sys/resource.h>
 #include <vector>
 
 namespace coord {
@@ -48,6 +50,26 @@ void write_log(const fs::path& directory, std::uint64_t last, std::size_t length
         store.sync();
     }
 }
+
+// Writing beyond it fails, as on a disk that is full.
+class FileSizeLimit {
+public:
+    explicit FileSizeLimit(rlim_t bytes) {
+        getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit lower{bytes, before_.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &lower);
+    }
+    ~FileSizeLimit() {
+        setrlimit(RLIMIT_FSIZE, &before_);
+        std::signal(SIGXFSZ, handler_);
+    }
+    FileSizeLimit(const FileSizeLimit&) = delete;
+    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+private:
+    rlimit before_{};
+    void (*handler_)(int) = std::signal(SIGXFSZ, SIG_IGN);
+};
 
 void expect_refusal(const fs::path& directory, const std::string& reason) {
     std::vector<std::string> before;
@@ -317,6 +339,27 @@ TEST(LogStore, a_segment_of_another_log_is_refused) {
     File(last, File::Mode::update).write_at(0, encode(header));
 
     expect_refusal(directory.path(), "does not continue the log before it");
+}
+
+TEST(LogStore, a_segment_that_was_cut_short_is_refused) {
+    const TemporaryDirectory directory;
+    write_log(directory.path(), 100);
+    // At the end of a record, so that nothing else tells.
+    const auto last = segments_in(directory.path()).back();
+    const auto bytes = content(last);
+    const auto scan = scan_segment(bytes, decode_header(bytes).value(), Index{1});
+    fs::resize_file(last, scan.records.front().end);
+
+    expect_refusal(directory.path(), "but was made with 4096");
+}
+
+TEST(LogStore, a_blank_segment_that_the_disk_has_no_room_for_leaves_nothing_behind) {
+    const TemporaryDirectory directory;
+    const FileSizeLimit limit(1U << 20U);
+
+    EXPECT_THROW(prepare_spare(directory.path(), 8U << 20U), std::system_error);
+
+    EXPECT_TRUE(fs::is_empty(directory.path()));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "coord/raft/snapshot_store.hpp"
 
+#include "coord/raft/crc32c.hpp"
+#include "coord/raft/little_endian.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>
@@ -113,6 +115,35 @@ TEST(SnapshotStore, a_file_that_was_cut_short_is_found) {
             },
             std::runtime_error)
             << size;
+    }
+}
+
+TEST(SnapshotStore, one_that_is_given_up_gives_its_room_back) {
+    const TemporaryDirectory directory;
+    {
+        SnapshotFileWriter writer(directory.path(), metadata_of(5));
+        writer.write(std::string(100'000, 'x'));
+    }
+
+    EXPECT_TRUE(fs::is_empty(directory.path()));
+}
+
+TEST(SnapshotStore, one_of_a_newer_format_is_not_called_damaged) {
+    const TemporaryDirectory directory;
+    write_snapshot(directory.path(), 5, {"x"});
+    const auto path = fs::directory_iterator(directory.path())->path();
+    File file(path, File::Mode::update);
+    auto header = file.read(0, 40 + std::string_view("configuration").size());
+    header[7] = '2';
+    put_number(header, crc32c(header));
+    file.write_at(0, header);
+
+    try {
+        open_newest_snapshot(directory.path());
+        ADD_FAILURE() << "was opened";
+    } catch (const std::runtime_error& error) {
+        EXPECT_THAT(error.what(), HasSubstr(path.string()));
+        EXPECT_THAT(error.what(), HasSubstr("Run the version that wrote it"));
     }
 }
 
