@@ -125,6 +125,8 @@ void SnapshotReader::read_znode(Decoder& in) {
         image.creates = in.int32();
         image.pzxid = Zxid{in.int64()};
     }
+    // A znode of the future would be left out of the next snapshot, though it counts there.
+    if (std::max({image.czxid, image.mzxid, image.pzxid}) > last_zxid_) in.fail();
     const auto& acl = read_acl(in, flags);
     if (in.failed()) return;
     place_znode(in, static_cast<std::size_t>(depth), image, acl);

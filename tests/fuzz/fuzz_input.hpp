@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -16,8 +17,10 @@
 
 namespace fuzz {
 
-inline void expect(bool holds) {
-    if (!holds) std::abort();
+inline void expect(bool holds, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    if (holds) return;
+    std::fprintf(stderr, "%s:%d: does not hold\n", file, line);
+    std::abort();
 }
 
 // Takes fixed-size parts off the front; what is missing is zero.

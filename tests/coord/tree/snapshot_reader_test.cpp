@@ -107,13 +107,16 @@ public:
         });
     }
 
-    Forged& znode(std::int32_t depth, std::string_view name, std::int64_t owner = 0) {
+    Forged& znode(std::int32_t depth,
+                  std::string_view name,
+                  std::int64_t owner = 0,
+                  std::int64_t czxid = 0) {
         record('n', [&](Encoder& out) {
             out.int32(depth);
             out.int32(owner == 0 ? 0 : 2);
             out.ustring(name);
             out.buffer("");
-            out.int64(0);
+            out.int64(czxid);
             out.int64(0);
             if (owner != 0) out.int64(owner);
         });
@@ -152,7 +155,9 @@ private:
 TEST(SnapshotReader, refuses_what_no_tree_can_be) {
     EXPECT_TRUE(Forged(0, 5).znode(0, "").znode(1, "a").is_accepted());
     EXPECT_TRUE(Forged(1, 5).session(7).znode(0, "").znode(1, "e", 7).is_accepted());
+    EXPECT_TRUE(Forged(0, 5).znode(0, "").znode(1, "a", 0, 1).is_accepted());
 
+    EXPECT_FALSE(Forged(0, 5).znode(0, "").znode(1, "a", 0, 2).is_accepted()) << "of the future";
     EXPECT_FALSE(Forged(0, 6).znode(0, "").znode(1, "a").is_accepted()) << "fewer than counted";
     EXPECT_FALSE(Forged(0, 4).znode(0, "").znode(1, "a").is_accepted()) << "more than counted";
     EXPECT_FALSE(Forged(0, 6).znode(0, "").znode(1, "a").znode(1, "a").is_accepted()) << "twice";
