@@ -94,6 +94,13 @@ tcp::acceptor listen_on(asio::io_context& io, const std::string& where) {
     return acceptor;
 }
 
+// Who comes by IPv4 to a socket that listens to both is the same client, for ACLs and limits.
+tcp::endpoint unmapped(const tcp::endpoint& endpoint) {
+    const auto& address = endpoint.address();
+    if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return endpoint;
+    return {asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()), endpoint.port()};
+}
+
 std::string format(const tcp::endpoint& endpoint) {
     const auto address = endpoint.address().to_string();
     const auto port = std::to_string(endpoint.port());
@@ -309,8 +316,9 @@ void Server::Parts::accept(Listener& listener) {
 
 void Server::Parts::welcome(tcp::socket socket) {
     Error error;
-    const auto remote = socket.remote_endpoint(error);
+    const auto from_where = socket.remote_endpoint(error);
     if (error) return;  // It has gone already.
+    const auto remote = unmapped(from_where);
     if (connections.size() >= options.connections_max) {
         counters.refused_total.add();
         return;

@@ -31,7 +31,7 @@ LogEntry entry_of(Term term, std::string_view bytes, EntryType type = EntryType:
     return {term, type, std::make_shared<const std::string>(bytes)};
 }
 
-// As segment.cpp puts them: of the header at 36, of each record 4 bytes behind its begin.
+// As segment.cpp puts them, with the size at 28: of the header at 36, of each record 4 bytes behind its begin.
 std::string repaired(std::string_view from) {
     std::string bytes(from);
     const auto put_at = [&](std::size_t offset, std::uint32_t value) {
@@ -40,6 +40,7 @@ std::string repaired(std::string_view from) {
         bytes.replace(offset, number.size(), number);
     };
     if (bytes.size() < SegmentHeader::size) return bytes;
+    put_at(28, static_cast<std::uint32_t>(bytes.size()));
     put_at(36, crc32c(std::string_view(bytes).substr(0, 36)));
     const auto salt = get_number<std::uint32_t>(bytes, 32);
     for (std::size_t at = SegmentHeader::size; at + 32 <= bytes.size();) {

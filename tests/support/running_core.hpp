@@ -40,8 +40,9 @@ private:
 
 class RunningCore {
 public:
-    explicit RunningCore(ServerOptions options = {}) : options_(std::move(options)) {
-        options_.listen = {"127.0.0.1:0"};
+    explicit RunningCore(ServerOptions options = {}, const std::string& host = "127.0.0.1")
+        : options_(std::move(options)), host_(host) {
+        options_.listen = {host_ + ":0"};
         if (options_.data_dir.empty()) options_.data_dir = directory_.path();
         start();
     }
@@ -54,7 +55,7 @@ public:
         server_ = std::make_unique<Server>(*io_, options_);
         server_->start();
         port_ = server_->ports().front();
-        options_.listen = {"127.0.0.1:" + std::to_string(port_)};  // the same after a restart
+        options_.listen = {host_ + ":" + std::to_string(port_)};  // the same after a restart
         thread_ = std::thread([this] {
             const auto work = boost::asio::make_work_guard(*io_);
             io_->run();
@@ -83,6 +84,7 @@ public:
 private:
     TemporaryDirectory directory_;
     ServerOptions options_;
+    std::string host_;
     std::unique_ptr<boost::asio::io_context> io_;
     std::unique_ptr<Server> server_;
     std::thread thread_;

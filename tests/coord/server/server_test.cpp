@@ -74,6 +74,19 @@ TEST(Server, listens_on_every_address_it_is_given) {
     server.stop();
 }
 
+TEST(Server, knows_an_ipv4_client_by_its_address_on_a_socket_that_listens_to_both) {
+    RunningCore core({}, "[::]");
+    WireClient client(core.port());  // by 127.0.0.1
+    client.open();
+
+    const auto reply = client.ask(WireClient::request(1, OpCode::who_am_i));
+
+    Decoder in(reply.body);
+    EXPECT_EQ(in.int32(), 1);
+    EXPECT_EQ(in.ustring(), "ip");
+    EXPECT_EQ(in.ustring(), "127.0.0.1");
+}
+
 TEST(Server, keeps_what_was_acknowledged_over_a_restart) {
     RunningCore core;
     {
