@@ -75,6 +75,7 @@ struct Reconciler::State : std::enable_shared_from_this<Reconciler::State> {
                   const coord::Error& error);
     void settle(Entries::iterator entry, std::uint64_t generation);
     void retry_later(Entries::value_type& entry, const coord::Error& error);
+    void compare_settled();
     void compare_all_again();
 
     // Each step makes the ensemble hold `content` at `path`; Errc::ok (no error) when it does.
@@ -215,14 +216,22 @@ void Reconciler::State::retry_later(Entries::value_type& entry, const coord::Err
     });
 }
 
+// What is on its way is compared by being written.
+void Reconciler::State::compare_settled() {
+    for (auto& entry : entries) {
+        if (entry.second.generation != entry.second.settled_generation) continue;
+        --entry.second.settled_generation;
+        ++unsettled;
+        entry.second.presence = Presence::unknown;
+        enqueue(entry);
+    }
+}
+
 // A new session owns nothing yet; what an earlier one owned may still be there.
 void Reconciler::State::compare_all_again() {
     ++session_number;
+    compare_settled();
     for (auto& entry : entries) {
-        if (entry.second.generation == entry.second.settled_generation) {
-            --entry.second.settled_generation;
-            ++unsettled;
-        }
         entry.second.presence = Presence::unknown;
         enqueue(entry);
     }
@@ -369,6 +378,12 @@ Reconciler::~Reconciler() { stop(); }
 void Reconciler::changed(const std::string& path) {
     assert(state_->owner.here());
     state_->change(path, Presence::absent);
+}
+
+void Reconciler::compare() {
+    assert(state_->owner.here());
+    state_->compare_settled();
+    state_->pump();
 }
 
 void Reconciler::restored(const std::string& path) { state_->change(path, Presence::unknown); }

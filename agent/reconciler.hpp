@@ -52,6 +52,8 @@ public:
     void changed(const std::string& path);
     // The same for a path of which the ensemble may hold something from before this agent started.
     void restored(const std::string& path);
+    // Reads every znode again, and mends what somebody else took away or overwrote.
+    void compare();
     // True once everything that was wanted at `path` when this was called is in the ensemble;
     // false after `patience`: it is still tried.
     coord::Task<bool> reached(std::string path, std::chrono::milliseconds patience);

@@ -164,6 +164,7 @@ void Registrar::State::sync_outputs_later() {
         if (cancelled || !self || self->stopped) return;
         for (const auto& path : self->registrations.take_stale_outputs())
             self->reconciler.changed(path);
+        self->reconciler.compare();
         self->sync_outputs_later();
     });
 }

@@ -6,9 +6,9 @@
 // Thread:  agent. Every function is called there; other threads co_spawn onto it.
 // Holds:   registering does not touch the catalog: it comes back through the watch. What the
 //          ensemble holds for this node converges to what is registered here, through reconnects,
-//          expired sessions and restarts. API registrations and every check's last status survive
-//          a restart (registrations.json in the data directory). A definition is on disk before its
-//          registration completes.
+//          expired sessions, restarts, and whatever other clients do to it. API registrations and
+//          every check's last status survive a restart (registrations.json in the data directory).
+//          A definition is on disk before its registration completes.
 // Fails:   a Rejection: the kind maps to an HTTP status in one place, http/json.
 
 #include "agent/registrations.hpp"
@@ -38,9 +38,10 @@ struct RegistrarOptions {
     std::filesystem::path data_dir;  // for registrations.json; empty: nothing is persisted
     std::size_t services_max = 100'000;
     std::size_t checks_max = 200'000;
-    std::chrono::milliseconds output_sync_interval{300'000};  // output-only changes go out lazily
-    std::chrono::milliseconds patience{5'000};                // for the ensemble to take a write
-    std::function<std::int64_t()> clock_ms;                   // milliseconds since 1970
+    // How often output-only changes go out, and what the ensemble holds is compared.
+    std::chrono::milliseconds output_sync_interval{300'000};
+    std::chrono::milliseconds patience{5'000};  // for the ensemble to take a write
+    std::function<std::int64_t()> clock_ms;     // milliseconds since 1970
 };
 
 class Registrar {

@@ -1,5 +1,7 @@
 #include "agent/service.hpp"
 
+#include "agent/body_pattern.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -102,6 +104,8 @@ std::string validate_type(const CheckDefinition& check) {
     if (check.kind == CheckKind::http && check.http.empty()) return "HTTP URL is missing";
     if (check.kind == CheckKind::tcp && check.tcp.empty()) return "TCP address is missing";
     if (check.kind == CheckKind::script && check.args.empty()) return "ScriptArgs is empty";
+    if (!check.body_match.empty() && !is_pattern(check.body_match))
+        return "BodyMatch is not a regular expression";
     if (check.failures_before_critical > 0 &&
         check.failures_before_warning > check.failures_before_critical)
         return "FailuresBeforeWarning can't be higher than FailuresBeforeCritical";

@@ -119,6 +119,25 @@ TEST_F(ReconcilerTest, makes_a_znode_again_that_somebody_removed) {
     EXPECT_EQ(read(path_)->data, "two");
 }
 
+TEST_F(ReconcilerTest, mends_when_it_compares_what_somebody_removed_or_overwrote) {
+    const std::string second = "/services/web/b@host1";
+    want(path_, "one");
+    want(second, "two");
+    ASSERT_TRUE(settled());
+    run_task(io_, other_.remove(path_)).value();
+    run_task(io_, other_.set_data(second, "rubbish")).value();
+
+    reconciler_.compare();
+
+    ASSERT_TRUE(settled());
+    EXPECT_EQ(read(path_)->data, "one");
+    EXPECT_EQ(read(second)->data, "two");
+    EXPECT_EQ(metric("roster_registrar_writes_total"), 4);
+    reconciler_.compare();
+    ASSERT_TRUE(settled());
+    EXPECT_EQ(metric("roster_registrar_writes_total"), 4) << "what is right is left alone";
+}
+
 TEST_F(ReconcilerTest, tries_again_what_the_ensemble_refuses) {
     run_task(io_, other_.ensure_path("/services")).value();
     run_task(io_, other_.create("/services/web", "", CreateMode::ephemeral)).value();

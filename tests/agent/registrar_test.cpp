@@ -145,6 +145,20 @@ TEST_F(RegistrarTest, publishes_a_changed_health_at_once_and_an_output_lazily) {
     EXPECT_TRUE(run_until(io_, [&] { return status().output == "still fine"; }));
 }
 
+TEST_F(RegistrarTest, registers_again_what_somebody_else_removed_from_the_ensemble) {
+    auto often = settings();
+    often.output_sync_interval = std::chrono::milliseconds(100);
+    RunningAgent agent(io_, often);
+    agent.start();
+    ASSERT_FALSE(agent.add(test_service("web", "web-1")));
+    ASSERT_TRUE(agent.read("/services/web/web-1@host1"));
+
+    run_task(io_, agent.client().remove("/services/web/web-1@host1")).value();
+
+    EXPECT_TRUE(
+        run_until(io_, [&] { return agent.read("/services/web/web-1@host1").has_value(); }));
+}
+
 TEST_F(RegistrarTest, takes_reports_of_ttl_checks_and_tells_the_runner) {
     RunningAgent agent(io_, settings());
     std::string reported;

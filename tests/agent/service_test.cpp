@@ -227,6 +227,9 @@ TEST(Definition, of_a_check_is_validated_in_consuls_words) {
     check.kind = CheckKind::script;
     EXPECT_EQ(validate(check), "Invalid check: ScriptArgs is empty");
     check = ttl_check();
+    check.body_match = "(";
+    EXPECT_EQ(validate(check), "Invalid check: BodyMatch is not a regular expression");
+    check = ttl_check();
     check.failures_before_warning = 3;
     check.failures_before_critical = 2;
     EXPECT_EQ(validate(check),
