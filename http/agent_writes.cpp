@@ -12,6 +12,8 @@ namespace http {
 namespace {
 
 constexpr std::size_t ignored_names_max = 256;  // remembered as logged
+constexpr std::size_t ignored_told_max = 16;    // in one reply: a header has its limits elsewhere
+constexpr std::size_t ignored_name_bytes_max = 64;
 
 spdlog::logger& log() { return coord::logger("http.agent"); }
 
@@ -68,14 +70,16 @@ coord::Task<Response> report_note(Api& api, const Request& request, agent::Healt
 void add_ignored(Response& response, const std::vector<std::string>& fields) {
     static std::set<std::string> logged;  // the http thread's own
     std::string names;
-    for (const auto& field : fields) {
-        const auto name = header_text(field);
+    for (std::size_t i = 0; i < std::min(fields.size(), ignored_told_max); ++i) {
+        const auto name =
+            header_text(std::string_view(fields[i]).substr(0, ignored_name_bytes_max));
         if (!names.empty()) names += ", ";
         names += name;
         if (logged.size() < ignored_names_max && logged.insert(name).second) {
             log().info("registration field ignored field={}", name);
         }
     }
+    if (fields.size() > ignored_told_max) names += ", ...";
     if (!names.empty()) response.header.emplace_back("X-Roster-Ignored-Fields", std::move(names));
 }
 

@@ -29,6 +29,22 @@ std::string_view foreign_scope(const Request& request) {
     return {};
 }
 
+// What Consul reads of it; what it does not know is nobody's business (RFC 9111 §5.2.3).
+bool is_cache_control(std::string_view text) {
+    while (!text.empty()) {
+        const auto end = std::min(text.find(','), text.size());
+        auto directive = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        directive.remove_prefix(std::min(directive.find_first_not_of(' '), directive.size()));
+        for (const std::string_view name : {"max-age=", "stale-if-error="}) {
+            std::uint64_t seconds = 0;
+            if (!directive.starts_with(name)) continue;
+            if (!parse_number(directive.substr(name.size()), seconds)) return false;
+        }
+    }
+    return true;
+}
+
 // Everything that may change the result, and nothing that only says how to wait for it.
 std::string name_of(const Request& request) {
     std::string name = request.target.path;
@@ -46,7 +62,8 @@ void add_read_headers(const Api& api, const ReadOptions& options, Answer& answer
     auto& header = answer.response.header;
     header.emplace_back("X-Consul-Index", std::to_string(answer.index));
     header.emplace_back("X-Consul-KnownLeader", api.catalog.connected() ? "true" : "false");
-    header.emplace_back("X-Consul-LastContact", "0");
+    const auto silence = api.catalog.last_contact(std::chrono::steady_clock::now());
+    header.emplace_back("X-Consul-LastContact", std::to_string(silence.count()));
     header.emplace_back("X-Consul-Effective-Consistency",
                         options.consistent ? "consistent" : "stale");
     header.emplace_back("X-Consul-Query-Backend", "blocking-query");
@@ -102,6 +119,13 @@ std::variant<ReadOptions, Response> parse_read_options(const Request& request,
     }
     if (options.consistent && options.cached) {
         return plain(400, "Cannot specify ?cached with ?consistent, conflicting semantics.");
+    }
+    const auto max_stale = request.query("max_stale");
+    if (!max_stale.empty() && !agent::parse_duration(max_stale)) {
+        return plain(400, "Invalid max_stale value \"" + std::string(max_stale) + "\"");
+    }
+    if (options.cached && !is_cache_control(request.find_header("Cache-Control"))) {
+        return plain(400, "Invalid Cache-Control header");
     }
     options.near = request.query("near");
     for (const auto& pair : request.all("node-meta")) {

@@ -210,7 +210,8 @@ coord::Task<Response> put_catalog_register(Api& api, const Request& request) {
     auto decoded = decode_catalog_registration(request.body);
     if (!decoded.value) co_return plain(400, std::move(decoded.error));
     auto wrong = wrong_with(*decoded.value, api.options.datacenter);
-    if (!wrong.empty()) co_return plain(wrong.starts_with("No path") ? 500 : 400, std::move(wrong));
+    const int status = wrong.starts_with("No path") ? 500 : 400;
+    if (!wrong.empty()) co_return plain(status, std::move(wrong));
     auto& registration = *decoded.value;
     registration.node.datacenter = api.options.datacenter;
     auto instance = instance_of(api, registration);

@@ -54,7 +54,10 @@ void CatalogView::replace(const std::shared_ptr<const agent::ServiceView>& view,
     static const std::vector<agent::InstanceView> none;
     auto& service = services_[view->name];
     auto tags = tags_of(*view);
-    if (!service.view || tags != service.tags) touched.keys.emplace_back(services_key);
+    const bool was_listed = service.view && !service.view->instances.empty();
+    if (was_listed == view->instances.empty() || tags != service.tags) {
+        touched.keys.emplace_back(services_key);
+    }
     touch_nodes(service.view ? service.view->instances : none, view->instances, touched);
     service = {view, std::move(tags)};
     touched.keys.push_back(service_key(view->name));
@@ -69,12 +72,14 @@ void CatalogView::remove(const std::string& service, Touched& touched) {
     touched.keys.push_back(service_key(service));
 }
 
-Touched CatalogView::apply(const agent::Publication& publication) {
+Touched CatalogView::apply(const agent::Publication& publication, TimePoint now) {
     Touched touched;
     const auto index = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(publication.index));
     touched.restored = index < index_;
     index_ = index;
     synced_ = publication.synced;
+    const bool is_first = connected_at_ == TimePoint{};
+    if (connected_ || publication.connected || is_first) connected_at_ = now;
     connected_ = publication.connected;
     for (const auto& node : publication.nodes) {
         nodes_[node->record.name] = node;
@@ -91,6 +96,11 @@ Touched CatalogView::apply(const agent::Publication& publication) {
     std::sort(touched.keys.begin(), touched.keys.end());
     touched.keys.erase(std::unique(touched.keys.begin(), touched.keys.end()), touched.keys.end());
     return touched;
+}
+
+std::chrono::milliseconds CatalogView::last_contact(TimePoint now) const {
+    if (connected_) return std::chrono::milliseconds(0);
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now - connected_at_);
 }
 
 std::shared_ptr<const agent::ServiceView> CatalogView::find_service(std::string_view name) const {

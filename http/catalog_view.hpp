@@ -9,6 +9,7 @@
 
 #include "agent/catalog.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -42,7 +43,9 @@ public:
     using Services = std::map<std::string, Service, std::less<>>;
     using Nodes = std::map<std::string, std::shared_ptr<const agent::NodeView>, std::less<>>;
 
-    Touched apply(const agent::Publication& publication);
+    using TimePoint = std::chrono::steady_clock::time_point;
+
+    Touched apply(const agent::Publication& publication, TimePoint now);
 
     [[nodiscard]] const Services& services() const { return services_; }
     [[nodiscard]] const Nodes& nodes() const { return nodes_; }
@@ -54,6 +57,8 @@ public:
     [[nodiscard]] std::uint64_t service_index(std::string_view service) const;
     [[nodiscard]] bool synced() const { return synced_; }
     [[nodiscard]] bool connected() const { return connected_; }
+    // For how long the ensemble has been out of reach; zero while it is not.
+    [[nodiscard]] std::chrono::milliseconds last_contact(TimePoint now) const;
 
 private:
     void replace(const std::shared_ptr<const agent::ServiceView>& view, Touched& touched);
@@ -64,6 +69,7 @@ private:
     std::uint64_t index_ = 1;
     bool synced_ = false;
     bool connected_ = false;
+    TimePoint connected_at_;  // the last time it was so
 };
 
 }  // namespace http

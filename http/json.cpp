@@ -97,6 +97,11 @@ json::object definition_of(const agent::CheckDefinition& check) {
         if (!check.header.empty()) out.emplace("Header", header_of(check));
         add_text(out, "Method", check.method);
         add_text(out, "Body", check.body);
+        if (!check.expected_status.empty()) {
+            out.emplace("ExpectedStatus",
+                        json::array(check.expected_status.begin(), check.expected_status.end()));
+        }
+        add_text(out, "BodyMatch", check.body_match);
         add_text(out, "TLSServerName", check.tls_server_name);
         add_flag(out, "TLSSkipVerify", check.tls_skip_verify);
         add_flag(out, "DisableRedirects", check.disable_redirects);

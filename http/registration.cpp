@@ -95,6 +95,7 @@ public:
     }
     void duration(std::string_view name, std::chrono::milliseconds& out);
     void texts(std::string_view name, std::vector<std::string>& out);
+    void statuses(std::string_view name, std::vector<int>& out);
     void pairs(std::string_view name, std::map<std::string, std::string>& out);
 
 private:
@@ -139,6 +140,23 @@ void Members::texts(std::string_view name, std::vector<std::string>& out) {
             out.emplace_back(string->data(), string->size());
         else
             findings_.fail(path(name) + " must be a list of strings");
+    }
+}
+
+// One status, or a list of them.
+void Members::statuses(std::string_view name, std::vector<int>& out) {
+    const auto* value = find(name);
+    if (value == nullptr) return;
+    const auto* array = value->if_array();
+    out.clear();
+    for (std::size_t i = 0, count = array == nullptr ? 1 : array->size(); i < count; ++i) {
+        const auto& each = array == nullptr ? *value : (*array)[i];
+        boost::system::error_code wrong;
+        const auto status = each.to_number<int>(wrong);
+        if (wrong || status < 100 || status > 599) {
+            return findings_.fail(path(name) + " must be an HTTP status or a list of them");
+        }
+        out.push_back(status);
     }
 }
 
@@ -223,6 +241,8 @@ agent::CheckDefinition decode_check(Members& members) {
     members.text("Method", check.method);
     if (check.method.empty()) check.method = "GET";
     members.text("Body", check.body);
+    members.statuses("ExpectedStatus", check.expected_status);
+    members.text("BodyMatch", check.body_match);
     members.flag("DisableRedirects", check.disable_redirects);
     members.text("TLSServerName", check.tls_server_name);
     members.flag("TLSSkipVerify", check.tls_skip_verify);
@@ -258,7 +278,14 @@ void decode_checks(Members& members, agent::ServiceDefinition& service) {
         Members check(value, where, members.findings());
         service.checks.push_back(decode_check(check));
     };
-    if (const auto* one = members.find("Check")) add(*one, members.path("Check"));
+    // Consul: a "Check" that says nothing is none, while one in the list is wrong.
+    const auto* one = members.find("Check");
+    const auto* said = one == nullptr ? nullptr : one->if_object();
+    const bool is_blank =
+        said != nullptr && std::all_of(said->begin(), said->end(), [](const auto& member) {
+            return member.value().is_null() || member.value() == json::value("");
+        });
+    if (one != nullptr && !is_blank) add(*one, members.path("Check"));
     each_of(members, "Checks", add);
 }
 

@@ -256,7 +256,7 @@ void Server::stop() {
 
 void Server::publish(const std::shared_ptr<const agent::Publication>& publication) {
     parts_->door.post([&parts = *parts_, publication] {
-        const auto touched = parts.catalog.apply(*publication);
+        const auto touched = parts.catalog.apply(*publication, std::chrono::steady_clock::now());
         if (touched.restored) parts.queries.wake_all();
         parts.queries.touch(touched.keys, parts.catalog.index());
     });

@@ -144,7 +144,7 @@ TEST(AgentWrites, refuse_a_bad_registration_with_a_sentence) {
     EXPECT_EQ(refusal(R"({"Name":"web","Address":"0.0.0.0"})"), "Invalid service address");
     EXPECT_TRUE(refusal(R"({"Name":"web","Port":"80"})").starts_with("Request decode failed"));
     EXPECT_TRUE(refusal("{").starts_with("Request decode failed"));
-    EXPECT_TRUE(refusal(R"({"Name":"web","Check":{}})").starts_with("Invalid check"));
+    EXPECT_TRUE(refusal(R"({"Name":"web","Checks":[{}]})").starts_with("Invalid check"));
     EXPECT_TRUE(refusal(R"({"Name":"web","Check":{"Args":["true"],"Interval":"1s"}})")
                     .starts_with("Scripts are disabled on this agent"));
     EXPECT_EQ(face.get("/v1/agent/services").body, "{}");
@@ -173,6 +173,19 @@ TEST(AgentWrites, warn_of_a_name_that_dns_cannot_carry_and_name_ignored_fields) 
     EXPECT_EQ(face.json("/v1/health/service/my_web").as_array().size(), 1U);
 }
 
+TEST(AgentWrites, name_a_few_of_the_fields_they_ignore_however_many_there_are) {
+    const AgentFace face;
+    std::string body = R"({"Name":"web",")" + std::string(5000, 'x') + R"(":1)";
+    for (int i = 0; i < 2000; ++i) body += ",\"field" + std::to_string(i) + "\":1";
+
+    const auto reply = face.put("/v1/agent/service/register", body + "}");
+
+    EXPECT_EQ(reply.status, 200);
+    const auto named = reply.find("x-roster-ignored-fields");
+    EXPECT_LT(named.size(), 1500U);
+    EXPECT_TRUE(named.ends_with(", ..."));
+}
+
 TEST(AgentWrites, accept_post_for_put_and_keep_get_out) {
     const AgentFace face;
 
@@ -194,6 +207,21 @@ TEST(AgentWrites, wake_who_waits_for_the_service) {
     const auto reply = client.receive();
     EXPECT_GT(reply.index(), index);
     EXPECT_NE(reply.body, "[]");
+}
+
+TEST(AgentWrites, wake_who_waits_for_the_list_of_services_when_one_without_tags_comes_and_goes) {
+    AgentFace face;
+    for (const auto* const path : {"register", "deregister/plain"}) {
+        const auto index = face.get("/v1/catalog/services").index();
+        auto client = face.client();
+        client.ask("GET", "/v1/catalog/services?wait=60s&index=" + std::to_string(index));
+        ASSERT_TRUE(face.parked(1));
+
+        const auto done = face.put("/v1/agent/service/" + std::string(path), R"({"Name":"plain"})");
+        EXPECT_EQ(done.status, 200);
+
+        EXPECT_GT(client.receive().index(), index) << path;
+    }
 }
 
 TEST(AgentWrites, fail_with_500_and_a_sentence_without_the_core) {

@@ -43,6 +43,7 @@ TEST(ReadOptions, that_are_wrong_are_refused_in_consuls_words) {
     EXPECT_EQ(refusal("/x?stale&consistent").status, 400);
     EXPECT_EQ(refusal("/x?cached&consistent").status, 400);
     EXPECT_EQ(refusal("/x?ns=other").status, 400);
+    EXPECT_EQ(refusal("/x?max_stale=soon").body, "Invalid max_stale value \"soon\"");
     const auto elsewhere = refusal("/x?dc=dc2");
     EXPECT_EQ(elsewhere.status, 500);
     EXPECT_EQ(elsewhere.body, "No path to datacenter");
@@ -300,6 +301,21 @@ TEST(Read, has_every_header_of_consul) {
     EXPECT_EQ(reply.find("x-consul-default-acl-policy"), "allow");
     EXPECT_EQ(reply.find("x-cache"), "HIT");
     EXPECT_EQ(reply.find("content-type"), "application/json");
+}
+
+TEST(Read, from_the_cache_takes_the_directives_of_consuls_clients_and_refuses_broken_ones) {
+    Face face;
+    face.publish(web_publication(10));
+    const auto status_with = [&](const std::string& cache_control) {
+        auto client = face.client();
+        client.send("GET /v1/catalog/nodes?cached HTTP/1.1\r\nHost: x\r\nCache-Control: " +
+                    cache_control + "\r\n\r\n");
+        return client.receive().status;
+    };
+    EXPECT_EQ(status_with("max-age=5, must-revalidate, stale-if-error=60"), 200);
+    EXPECT_EQ(status_with("no-cache"), 200);
+    EXPECT_EQ(status_with("max-age=soon"), 400);
+    EXPECT_EQ(status_with("must-revalidate,stale-if-error="), 400);
 }
 
 TEST(Read, goes_on_without_the_ensemble_and_says_so) {

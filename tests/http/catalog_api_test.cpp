@@ -120,6 +120,10 @@ TEST(CatalogApi, refuses_what_lacks_a_name) {
     EXPECT_EQ(
         face.put("/v1/catalog/register", R"({"Node":"n","Address":"1.2.3.4","Service":{}})").body,
         "Must provide service name with ID");
+    const auto elsewhere =
+        face.put("/v1/catalog/register", R"({"Node":"n","Address":"1.2.3.4","Datacenter":"dc9"})");
+    EXPECT_EQ(elsewhere.status, 500);
+    EXPECT_EQ(elsewhere.body, "No path to datacenter");
     EXPECT_EQ(face.put("/v1/catalog/deregister", "{}").body, "Must provide node");
     EXPECT_EQ(face.put("/v1/catalog/deregister", R"({"Node":"n","Datacenter":"dc9"})").status, 500);
 }

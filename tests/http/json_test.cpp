@@ -66,13 +66,15 @@ TEST(Json, of_a_check_defines_what_is_checked_without_zero_values) {
     check.definition.http = "http://10.0.0.1/";
     check.definition.header = {{"X-A", "1"}, {"X-A", "2"}};
     check.definition.interval = std::chrono::seconds(90);
+    check.definition.expected_status = {200, 204};
+    check.definition.body_match = "ok";
 
     const auto encoded = encode_check(check, {});
 
     EXPECT_EQ(encoded.at("Interval").as_string(), "1m30s");
     EXPECT_EQ(json::serialize(encoded.at("Definition")),
               R"({"Interval":"1m30s","HTTP":"http://10.0.0.1/","Header":{"X-A":["1","2"]},)"
-              R"("Method":"GET"})");
+              R"("Method":"GET","ExpectedStatus":[200,204],"BodyMatch":"ok"})");
 }
 
 TEST(Json, shows_maintenance_as_a_critical_check) {

@@ -76,6 +76,16 @@ TEST(ServiceRegistration, takes_null_as_absent_and_the_last_of_duplicates) {
     EXPECT_TRUE(decoded.value->checks.empty());
 }
 
+TEST(ServiceRegistration, takes_a_check_that_says_nothing_as_absent) {
+    for (const auto* const blank : {"{}", R"({"HTTP": "", "TTL": null})"}) {
+        const auto decoded =
+            decode_service(R"({"Name": "web", "Check": )" + std::string(blank) + "}");
+        ASSERT_TRUE(decoded.value) << decoded.error;
+        EXPECT_TRUE(decoded.value->checks.empty()) << blank;
+    }
+    EXPECT_EQ(decode_service(R"({"Name": "web", "Checks": [{}]})").value->checks.size(), 1U);
+}
+
 TEST(ServiceRegistration, names_the_fields_it_ignores) {
     const auto decoded =
         decode_service(R"({"Name": "web", "Colour": 1, "Check": {"TTL": "1s", "Script": "x"}})");
@@ -133,6 +143,25 @@ TEST(CheckRegistration, of_a_kind_this_agent_does_not_run_is_refused) {
     const auto decoded = decode_check(R"({"Name": "c", "GRPC": "127.0.0.1:1", "Interval": "1s"})");
 
     EXPECT_EQ(decoded.error, "Invalid check: GRPC checks are not supported by this agent");
+}
+
+TEST(CheckRegistration, holds_what_a_reply_must_be) {
+    const auto decoded = decode_check(R"({"Name": "c", "HTTP": "http://127.0.0.1/",
+        "Interval": "1s", "ExpectedStatus": [204, 301], "BodyMatch": "^ok"})");
+    ASSERT_TRUE(decoded.value) << decoded.error;
+    EXPECT_EQ(decoded.value->expected_status, (std::vector<int>{204, 301}));
+    EXPECT_EQ(decoded.value->body_match, "^ok");
+    EXPECT_TRUE(decoded.ignored.empty());
+
+    EXPECT_EQ(decode_check(R"({"Name": "c", "expected_status": 204})").value->expected_status,
+              std::vector<int>{204});
+    for (const auto* const wrong : {"99", "600", "[200, \"x\"]", "{}"}) {
+        const auto refused =
+            decode_check(R"({"Name": "c", "ExpectedStatus": )" + std::string(wrong) + "}");
+        EXPECT_EQ(refused.error,
+                  "Request decode failed: ExpectedStatus must be an HTTP status or a list of them")
+            << wrong;
+    }
 }
 
 TEST(CatalogRegistration, holds_node_service_and_checks) {
