@@ -105,6 +105,11 @@ coord::Task<Response> carry_out(Api& api, const Request& request, Change change)
     std::function<coord::Task<Response>()> work =
         [&kv = api.backend.kv, pretty, change = std::move(change)]() -> coord::Task<Response> {
         const auto done = co_await change(kv);
+        if (!done && done.error() == coord::Errc::bad_arguments) {
+            co_return plain(400,
+                            "Invalid key: the limit is " + std::to_string(agent::kv_key_bytes_max) +
+                                " bytes");
+        }
         if (!done) co_return plain(500, "rpc error: " + done.error().message());
         Response response;
         response.content_type = "application/json";

@@ -107,6 +107,18 @@ TEST(KvApi, refuses_a_value_above_512_kib_with_413) {
     EXPECT_EQ(face.get("/v1/kv/large?raw").body.size(), most.size());
 }
 
+TEST(KvApi, refuses_a_key_above_1024_bytes_with_400) {
+    const AgentFace face;
+    const std::string most = "/v1/kv/" + std::string(1024, 'k');
+
+    EXPECT_EQ(face.put(most, "1").body, "true");
+    const auto refused = face.put(most + "k", "1");
+
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_EQ(refused.body, "Invalid key: the limit is 1024 bytes");
+    EXPECT_EQ(face.remove(most + "k").status, 400);
+}
+
 TEST(KvApi, refuses_bad_parameters) {
     const AgentFace face;
 
