@@ -11,6 +11,8 @@ namespace coord {
 namespace {
 
 constexpr std::string_view magic = "RSTRLOG1";
+// Entries count from 1, and no log ever comes near the end of the numbers.
+constexpr Index first_max{std::numeric_limits<std::uint64_t>::max() / 2};
 constexpr std::size_t header_crc_at = SegmentHeader::size - 4;
 // length 4, checksum 4, index 8, term 8, durable 4, type 4
 constexpr std::size_t record_header_size = 32;
@@ -78,7 +80,9 @@ std::optional<SegmentHeader> decode_header(std::string_view segment) {
     if (segment.size() < SegmentHeader::size || !segment.starts_with(magic)) return {};
     const auto crc = get_number<std::uint32_t>(segment, header_crc_at);
     if (crc != crc32c(segment.substr(0, header_crc_at))) return {};
-    return SegmentHeader{Index{get_number<std::uint64_t>(segment, 8)},
+    const Index first{get_number<std::uint64_t>(segment, 8)};
+    if (first == Index{0} || first > first_max) return {};
+    return SegmentHeader{first,
                          Term{get_number<std::uint64_t>(segment, 16)},
                          get_number<std::uint32_t>(segment, 24) == 1,
                          get_number<std::uint32_t>(segment, 32),

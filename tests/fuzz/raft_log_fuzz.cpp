@@ -41,6 +41,7 @@ std::string repaired(std::string_view from) {
     };
     if (bytes.size() < SegmentHeader::size) return bytes;
     put_at(28, static_cast<std::uint32_t>(bytes.size()));
+    put_at(28, static_cast<std::uint32_t>(bytes.size()));
     put_at(36, crc32c(std::string_view(bytes).substr(0, 36)));
     const auto salt = get_number<std::uint32_t>(bytes, 32);
     for (std::size_t at = SegmentHeader::size; at + 32 <= bytes.size();) {

@@ -46,6 +46,11 @@ TEST(Segment, a_flipped_bit_anywhere_in_the_header_is_found) {
     }
 }
 
+TEST(Segment, a_header_that_begins_at_no_index_of_a_log_is_refused) {
+    EXPECT_FALSE(decode_header(encode({Index{0}, Term{3}, false, 99})));
+    EXPECT_FALSE(decode_header(encode({Index{~std::uint64_t{0}}, Term{3}, false, 99})));
+}
+
 TEST(Segment, its_records_come_back) {
     const Image image;
     const auto scan = scan_segment(image.bytes, header, Index{11});
