@@ -18,6 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* choose_another =
+    " (run as the user who owns it, choose another with --data-dir, or try --dev)";
+
 [[noreturn]] void fail(const std::string& what, const fs::path& path) {
     throw std::runtime_error(what + " " + path.string() + ": " + std::strerror(errno));
 }
@@ -100,13 +103,16 @@ DataDir::DataDir(fs::path path) : path_(std::move(path)) {
     const bool made = fs::create_directories(path_, error);
     if (error) {
         throw std::runtime_error("cannot make the data directory " + path_.string() + ": " +
-                                 error.message() + " (choose another with --data-dir)");
+                                 error.message() + choose_another);
     }
     if (made) fs::permissions(path_, fs::perms::owner_all);
 
     const auto lock = path_ / "agent.lock";
     lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock_ < 0) fail("cannot open", lock);
+    if (lock_ < 0) {
+        throw std::runtime_error("cannot use the data directory " + path_.string() + ": " +
+                                 std::strerror(errno) + choose_another);
+    }
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
         ::close(lock_);
         refuse_second(path_, lock);

@@ -171,6 +171,7 @@ public:
         kv_->start();
         services_dir_->start();
         client_->start();
+        complain_until_ready(3s);
         arm_watchdog();
         io_.run();
         return 0;
@@ -239,7 +240,7 @@ private:
     void connect_rooms() {
         client_->on_state([this](coord::SessionState state) {
             connected_ = state == coord::SessionState::connected;
-            if (connected_) data_.save_session(ensemble_, client_->session());
+            if (connected_) save_session();
             registrar_->on_session_state(state);
             catalog_->set_connected(connected_);
             tell_systemd();
@@ -254,6 +255,28 @@ private:
         registrar_->on_checks_changed([this](const auto& checks) { runner_->set_checks(checks); });
         registrar_->on_ttl_reported([this](const auto& id) {
             runner_->ttl_reported(id, registrar_->checks().at(id).status);
+        });
+    }
+
+    // Kept for the next start. A disk that takes nothing must not cost the services of today.
+    void save_session() {
+        try {
+            data_.save_session(ensemble_, client_->session());
+        } catch (const std::runtime_error& unwritable) {
+            log().error("session not kept for a restart why=\"{}\"", unwritable.what());
+        }
+    }
+
+    // Says what it waits for, first after a few seconds and then once a minute.
+    void complain_until_ready(std::chrono::seconds after) {
+        unready_.expires_after(after);
+        unready_.async_wait([this](const auto& cancelled) {
+            if (cancelled || ready_) return;
+            log().warn("not ready: {} coord={}",
+                       connected_ ? "still reading the catalog"
+                                  : "no session with the coordination core yet",
+                       ensemble_);
+            complain_until_ready(60s);
         });
     }
 
@@ -294,6 +317,7 @@ private:
 
     void became_ready() {
         ready_ = true;
+        unready_.cancel();
         log().info("ready node={} http={} dns={} coord={}",
                    node_.name,
                    with_ports(config_.http.listen, http_->ports()),
@@ -375,6 +399,7 @@ private:
         http_->stop();
         if (dns_) dns_->stop();
         watchdog_.cancel();
+        unready_.cancel();
         signals_.cancel();
         io_.stop();
     }
@@ -385,7 +410,8 @@ private:
     agent::NodeRecord node_;
     asio::io_context io_{1};
     std::optional<Core> core_;
-    std::string ensemble_;  // Whose session it is that the data directory remembers.
+    std::string
+        ensemble_;  // The core we talk to: whose session it is that the data directory remembers.
     std::optional<coord::Client> client_;
     std::optional<agent::Registrar> registrar_;
     std::optional<agent::Catalog> catalog_;
@@ -398,6 +424,7 @@ private:
     std::optional<http::Server> http_;
     asio::signal_set signals_{io_, SIGINT, SIGTERM, SIGHUP};
     asio::steady_timer watchdog_{io_};
+    asio::steady_timer unready_{io_};
     std::atomic<bool> connected_ = false;  // Read by the HTTP thread, through coord_status().
     bool ready_ = false;
     bool stopping_ = false;

@@ -96,6 +96,25 @@ class CannotStart(unittest.TestCase):
         self.assertIn("No space left", "\n".join(lines))
 
 
+class Crippled(unittest.TestCase):
+    def test_a_session_that_cannot_be_kept_costs_no_service_of_today(self):
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="roster-test-"))
+        self.addCleanup(shutil.rmtree, directory, True)
+        (directory / "session.new").mkdir()  # Cannot be written, as on a full disk.
+        with Agent(data_dir=directory) as agent:
+            agent.put("/v1/agent/service/register", {"Name": "web", "Port": 80})
+            self.assertEqual(agent.healthy_ports("web"), [80])
+            self.assertIn("session not kept for a restart", agent.log())
+
+    def test_an_ensemble_that_does_not_answer_is_in_the_log(self):
+        agent = Agent(connect="127.0.0.1:1").start(wait=False)
+        try:
+            wait_until("it says what it waits for", lambda: re.search(
+                r"warning \[agent\] not ready: no session with the coordination core yet coord=127.0.0.1:1", agent.log()))
+        finally:
+            agent.stop()
+
+
 class Hostile(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
