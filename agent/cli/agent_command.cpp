@@ -85,7 +85,8 @@ void add_flags(CLI::App& command, AgentArguments& to) {
     command.add_option("--session-timeout", to.session_timeout, "1s to 10m")
         ->type_name("DURATION")
         ->check(must_be("a duration from 1s to 10m", is_session_timeout));
-    command.add_option("--log-level", to.log_level, "trace, debug, info, warn, error, off")
+    command
+        .add_option("--log-level", to.log_level, "trace, debug, info, warn, error, critical or off")
         ->type_name("LEVEL")
         ->check(must_be("trace, debug, info, warn, error, critical or off", is_log_level));
 }

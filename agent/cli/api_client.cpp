@@ -1,5 +1,7 @@
 #include "agent/cli/api_client.hpp"
 
+#include "agent/url.hpp"
+
 #include <cassert>
 #include <optional>
 #include <utility>
@@ -13,12 +15,19 @@ std::string trimmed(std::string text) {
     return text;
 }
 
+std::string with_scheme(std::string address) {
+    const bool has_scheme =
+        address.find("://") != std::string::npos || address.starts_with("unix:");
+    return has_scheme ? address : "http://" + address;
+}
+
 }  // namespace
 
-ApiClient::ApiClient(std::string address) : address_(std::move(address)) {
-    const bool has_scheme =
-        address_.find("://") != std::string::npos || address_.starts_with("unix:");
-    if (!has_scheme) address_.insert(0, "http://");
+bool is_api_address(const std::string& address) {
+    return parse_url(with_scheme(address)).has_value();
+}
+
+ApiClient::ApiClient(std::string address) : address_(with_scheme(std::move(address))) {
     while (address_.ends_with('/')) address_.pop_back();
 }
 

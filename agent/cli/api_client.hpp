@@ -24,9 +24,12 @@ struct ApiFailure {
 
 using ApiResult = std::variant<HttpReply, ApiFailure>;
 
+// "http://127.0.0.1:8500", "127.0.0.1:8500" or "unix:/run/roster/http.sock".
+bool is_api_address(const std::string& address);
+
 class ApiClient {
 public:
-    // "http://127.0.0.1:8500", "127.0.0.1:8500" or "unix:/run/roster/http.sock".
+    // Of an is_api_address().
     explicit ApiClient(std::string address);
 
     [[nodiscard]] const std::string& address() const { return address_; }

@@ -1,5 +1,6 @@
 #include "agent/cli/command_line.hpp"
 
+#include "agent/cli/api_client.hpp"
 #include "agent/cli/commands.hpp"
 #include "agent/spelling.hpp"
 
@@ -12,8 +13,7 @@ namespace {
 
 constexpr const char* about = R"(Service discovery and dynamic DNS, one agent per host.)";
 
-constexpr const char* footer = R"(
-Exit codes:
+constexpr const char* footer = R"(Exit codes:
   0  done
   1  failed
   2  the command line is wrong
@@ -53,6 +53,14 @@ std::string speaker(const CLI::App& app) {
     return chosen.empty() ? "roster" : "roster " + chosen.front()->get_name();
 }
 
+// CLI11's words, except where they are longer than what they say.
+std::string complaint(const CLI::ParseError& wrong) {
+    std::string text = wrong.what();
+    const auto unexpected = dynamic_cast<const CLI::ExtrasError*>(&wrong) != nullptr;
+    if (unexpected) return "not understood: " + text.substr(text.rfind(": ") + 2);
+    return text;
+}
+
 std::variant<AgentArguments, int>
 parse(CLI::App& app, const std::vector<std::string>& arguments, Choice& choice) {
     try {
@@ -63,7 +71,7 @@ parse(CLI::App& app, const std::vector<std::string>& arguments, Choice& choice) 
         app.exit(asked, choice.console.out, choice.console.err);
         return exit_ok;
     } catch (const CLI::ParseError& wrong) {
-        choice.console.err << speaker(app) << ": " << wrong.what() << "\nTry '" << speaker(app)
+        choice.console.err << speaker(app) << ": " << complaint(wrong) << "\nTry '" << speaker(app)
                            << " --help'.\n";
         return exit_usage;
     }
@@ -78,6 +86,11 @@ void add_http_addr(CLI::App& command, std::string& address) {
     command.add_option("--http-addr", address, "The agent: http://HOST:PORT or unix:/PATH")
         ->envname("ROSTER_HTTP_ADDR")
         ->type_name("ADDR")
+        ->check([](const std::string& value) {
+            return is_api_address(value)
+                       ? std::string()
+                       : "must be http://HOST:PORT or unix:/PATH, found \"" + value + "\"";
+        })
         ->capture_default_str();
 }
 
@@ -89,6 +102,9 @@ std::variant<AgentArguments, int> run_command_line(const std::vector<std::string
     app.set_version_flag("--version", std::string("roster ") + ROSTER_VERSION);
     app.footer(footer);
     add_commands(app, choice);
+    for (auto* command : app.get_subcommands({})) {
+        if (command->get_footer() == footer) command->footer("Exit codes: see 'roster --help'.");
+    }
     if (arguments.empty()) {
         console.err << app.help();
         return exit_usage;

@@ -35,7 +35,7 @@ constexpr const char* tail = R"sh(  esac
     completion) COMPREPLY=($(compgen -W "bash" -- "$current")) ;;
   esac
 }
-complete -F _roster roster
+complete -o filenames -F _roster roster
 )sh";
 
 std::string flags_of(const CLI::App& command) {

@@ -57,10 +57,12 @@ int print_members(const Console& console, const Options& options) {
         console.err << "roster members: this is no answer of a Roster agent\n";
         return exit_failed;
     }
-    if (options.json) {
-        console.out << body << "\n";
-        return exit_ok;
+    if (options.json) console.out << body << "\n";
+    if (members.as_array().empty()) {  // It would know itself.
+        console.err << "roster members: the agent has no word from the coordination core yet\n";
+        return exit_failed;
     }
+    if (options.json) return exit_ok;
     std::vector<Row> rows;
     for (const auto& member : members.as_array()) {
         if (member.is_object()) rows.push_back(row_of(console, member.as_object()));

@@ -23,7 +23,7 @@ struct Options {
     std::string check_http;
     std::string check_tcp;
     std::string check_ttl;
-    std::string interval = "10s";
+    std::string interval;
     std::string timeout;
     bool replace_checks = false;
 };
@@ -58,6 +58,18 @@ Registrations from_toml(const std::string& file) {
     return all;
 }
 
+// The file's name where the body has none: the agent will say what is wrong.
+std::string title_of(const json::object& body, const std::string& file) {
+    const auto member = [&](std::string_view key) {
+        const auto* found = body.if_contains(key);
+        return found != nullptr && found->is_string() ? std::string(found->as_string())
+                                                      : std::string();
+    };
+    const auto name = member("Name");
+    const auto id = member("ID");
+    return name.empty() ? file : name + " as " + (id.empty() ? name : id);
+}
+
 // A body of the HTTP API, sent as it is: the agent says what is wrong with it.
 Registrations from_json(const std::string& file) {
     std::ostringstream text;
@@ -71,9 +83,11 @@ Registrations from_json(const std::string& file) {
     json::error_code error;
     const auto parsed = json::parse(text.str(), error);
     if (error || !parsed.is_object()) {
-        return ApiFailure{exit_failed, file + " is neither TOML (*.toml) nor a JSON object"};
+        return ApiFailure{exit_failed,
+                          file == "-" ? "standard input is not a JSON object"
+                                      : file + " is neither TOML (*.toml) nor a JSON object"};
     }
-    return std::vector<Registration>{{text.str(), file}};
+    return std::vector<Registration>{{text.str(), title_of(parsed.as_object(), file)}};
 }
 
 std::string read_meta(const std::vector<std::string>& pairs, ServiceDefinition& service) {
@@ -99,8 +113,11 @@ read_duration(const char* flag, const std::string& text, std::chrono::millisecon
 // Each --check-… is a check of its own.
 std::string read_checks(const Options& options, ServiceDefinition& service) {
     CheckDefinition common;
-    if (auto wrong = read_duration("--interval", options.interval, common.interval);
-        !wrong.empty()) {
+    const bool has_probe = !options.check_http.empty() || !options.check_tcp.empty();
+    if (!has_probe && !(options.interval.empty() && options.timeout.empty()))
+        return "--interval and --timeout need --check-http or --check-tcp";
+    const auto interval = options.interval.empty() ? "10s" : options.interval;
+    if (auto wrong = read_duration("--interval", interval, common.interval); !wrong.empty()) {
         return wrong;
     }
     if (!options.timeout.empty()) {
@@ -188,9 +205,10 @@ void add_register_command(CLI::App& app, Choice& choice) {
         ->type_name("HOST:PORT");
     command->add_option("--check-ttl", options->check_ttl, "Must be reported this often")
         ->type_name("DURATION");
-    command->add_option("--interval", options->interval, "Of --check-http and --check-tcp")
-        ->type_name("DURATION")
-        ->capture_default_str();
+    command
+        ->add_option(
+            "--interval", options->interval, "Of --check-http and --check-tcp (default 10s)")
+        ->type_name("DURATION");
     command
         ->add_option("--timeout", options->timeout, "Of --check-http and --check-tcp (default 10s)")
         ->type_name("DURATION");

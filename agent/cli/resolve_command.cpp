@@ -84,6 +84,13 @@ void print(const Console& console, const Options& options, const DnsAnswer& answ
     console.out << format_table(rows);
 }
 
+std::string refusal(int rcode) {
+    auto text = format_rcode(rcode);
+    if (rcode == 2) text += " (the agent does not know now: see its log)";
+    if (rcode == 5) text += " (not a name of the agent's domain)";
+    return text;
+}
+
 int resolve(const Console& console, const Options& options) {
     const auto fail = [&](ExitCode code, const std::string& message) {
         console.err << "roster resolve: " << message << "\n";
@@ -106,7 +113,7 @@ int resolve(const Console& console, const Options& options) {
     }
     if (answer.value->rcode == 3) return fail(exit_not_found, asked + " does not exist");
     if (answer.value->rcode != 0) {
-        return fail(exit_failed, asked + ": " + format_rcode(answer.value->rcode));
+        return fail(exit_failed, asked + ": " + refusal(answer.value->rcode));
     }
     print(console, options, *answer.value);
     if (!answer.value->answer.empty()) return exit_ok;

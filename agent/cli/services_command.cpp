@@ -83,7 +83,8 @@ int print_services(const Console& console, const Options& options) {
             std::count_if(instances.begin(), instances.end(), [](const auto& instance) {
                 return instance.health == "passing";
             });
-        if (options.passing && passing == 0) continue;
+        // The name `consul` stands in the catalog for clients of Consul, with nothing behind it.
+        if (instances.empty() || (options.passing && passing == 0)) continue;
         std::vector<std::string> tags;
         for (const auto& tag : value.is_array() ? value.as_array() : json::array()) {
             if (tag.is_string()) tags.emplace_back(tag.as_string());

@@ -21,11 +21,16 @@ bool print(const Console& console, const std::string& file, const Configured<T>&
     return false;
 }
 
-// A file in a directory services.d declares services and checks, and nothing else.
-bool validate_file(const Console& console, const fs::path& file) {
+enum class Kind { whole, services };
+
+// A file in a directory services.d declares services and checks, and nothing else. In another
+// directory that is named as one of services, roster.toml is still the whole configuration.
+bool validate_file(const Console& console, const fs::path& file, Kind kind) {
     std::error_code unknown;
     const auto folder = fs::weakly_canonical(file, unknown).parent_path().filename();
-    if (folder == "services.d") return print(console, file.string(), load_services_file(file));
+    const bool is_main = file.filename() == "roster.toml";
+    if (folder == "services.d" || (kind == Kind::services && !is_main))
+        return print(console, file.string(), load_services_file(file));
     return print(console, file.string(), load_config(file));
 }
 
@@ -40,10 +45,14 @@ bool validate_folder(const Console& console, const fs::path& folder) {
         console.err << folder.string() << ": " << error.message() << "\n";
         return false;
     }
+    if (files.empty()) {
+        console.err << folder.string() << ": no *.toml file in it\n";
+        return false;
+    }
     std::sort(files.begin(), files.end());
     bool all = true;
     for (const auto& file : files) {
-        all = print(console, file.string(), load_services_file(file)) && all;
+        all = validate_file(console, file, Kind::services) && all;
     }
     return all;
 }
@@ -53,7 +62,9 @@ int validate_all(const Console& console, const std::vector<std::string>& files) 
     for (const auto& file : files) {
         std::error_code unknown;
         const bool is_folder = fs::is_directory(file, unknown);
-        all = (is_folder ? validate_folder(console, file) : validate_file(console, file)) && all;
+        all = (is_folder ? validate_folder(console, file)
+                         : validate_file(console, file, Kind::whole)) &&
+              all;
     }
     return all ? exit_ok : exit_failed;
 }

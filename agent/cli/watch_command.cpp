@@ -165,7 +165,7 @@ void add_watch_command(CLI::App& app, Choice& choice) {
     auto* command =
         app.add_subcommand("watch", "Print each change of a service, or run a command at each");
     command->footer(
-        "\nThe command gets the new list on standard input, as the JSON of /v1/health/service, "
+        "The command gets the new list on standard input, as the JSON of /v1/health/service, "
         "and\n"
         "finds ROSTER_SERVICE and ROSTER_INDEX in its environment. It runs once at a time; the\n"
         "latest list wins. Ctrl-C ends with exit code 130. Exit codes: see 'roster --help'.");

@@ -92,16 +92,18 @@ class CommandLine(unittest.TestCase):
 
     def test_watch_prints_each_change_as_it_comes(self):
         env = {**os.environ, "ROSTER_HTTP_ADDR": f"http://127.0.0.1:{self.agent.http_port}"}
-        watch = subprocess.Popen([BINARY, "watch", "seen"], stdout=subprocess.PIPE, text=True, env=env)
+        watch = subprocess.Popen([BINARY, "watch", "seen"], stdout=subprocess.PIPE, env=env)
         self.addCleanup(watch.stdout.close)
         self.addCleanup(watch.kill)
-        heard = []
+        heard = bytearray()
 
         def hear(pattern):
             def arrived():
                 while select.select([watch.stdout], [], [], 0)[0]:
-                    heard.append(watch.stdout.readline())
-                return any(re.search(pattern, line) for line in heard)
+                    piece = os.read(watch.stdout.fileno(), 4096)
+                    self.assertTrue(piece, "watch has ended")
+                    heard.extend(piece)
+                return re.search(pattern, heard.decode())
             wait_until(f"watch prints {pattern}", arrived)
 
         self.agent.put("/v1/agent/service/register", {"Name": "seen", "Port": 5})

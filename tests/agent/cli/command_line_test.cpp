@@ -75,4 +75,19 @@ TEST(CommandLine, argc_and_argv_are_understood) {
     EXPECT_TRUE(std::get<agent::AgentArguments>(result).dev);
 }
 
+TEST(CommandLine, an_address_that_is_none_is_a_usage_error) {
+    for (const auto* address : {"http://", "ftp://host:1", "http://host:port"}) {
+        const auto ran = run_command({"services", "--http-addr", address});
+        EXPECT_EQ(ran.code, agent::exit_usage) << address;
+        EXPECT_NE(ran.err.find("--http-addr: must be http://HOST:PORT or unix:/PATH"),
+                  std::string::npos)
+            << ran.err;
+    }
+}
+
+TEST(CommandLine, the_exit_codes_are_listed_once_and_not_in_the_help_of_each_command) {
+    EXPECT_EQ(run_command({"members", "--help"}).out.find("no agent answers"), std::string::npos);
+    EXPECT_NE(run_command({"--help"}).out.find("no agent answers"), std::string::npos);
+}
+
 }  // namespace

@@ -12,7 +12,7 @@ TEST(CompletionCommand, the_script_knows_every_command_and_its_flags) {
     const auto ran = tests::run_command({"completion", "bash"});
 
     EXPECT_EQ(ran.code, agent::exit_ok);
-    EXPECT_NE(ran.out.find("complete -F _roster roster"), std::string::npos);
+    EXPECT_NE(ran.out.find("complete -o filenames -F _roster roster"), std::string::npos);
     EXPECT_NE(ran.out.find("agent services register deregister watch resolve members validate "
                            "version completion"),
               std::string::npos);

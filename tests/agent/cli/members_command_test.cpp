@@ -32,4 +32,13 @@ TEST(MembersCommand, json_is_the_apis_own_and_nonsense_is_refused) {
     EXPECT_EQ(other.code, agent::exit_failed);
 }
 
+TEST(MembersCommand, an_agent_that_does_not_know_even_itself_is_told_apart) {
+    tests::FakeAgent fake([](const auto&, const auto&) { return tests::FakeReply{200, "[]"}; });
+
+    const auto ran = tests::run_command({"members", "--http-addr", fake.address()});
+
+    EXPECT_EQ(ran.code, agent::exit_failed);
+    EXPECT_EQ(ran.err, "roster members: the agent has no word from the coordination core yet\n");
+}
+
 }  // namespace

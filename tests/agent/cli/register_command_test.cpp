@@ -100,4 +100,17 @@ TEST_F(RegisterCommand, wrong_arguments_are_told) {
     EXPECT_TRUE(fake_.requests().empty());
 }
 
+TEST_F(RegisterCommand, a_body_is_called_by_the_name_in_it) {
+    const auto file = write("named.json", R"({"Name": "web", "ID": "w1"})");
+
+    EXPECT_EQ(run({file}).out, "registered web as w1\n");
+}
+
+TEST_F(RegisterCommand, an_interval_of_no_check_is_a_usage_error) {
+    const auto ran = run({"--name", "web", "--interval", "5s"});
+
+    EXPECT_EQ(ran.code, agent::exit_usage);
+    EXPECT_TRUE(fake_.requests().empty());
+}
+
 }  // namespace

@@ -90,7 +90,7 @@ TEST(ResolveCommand, what_the_server_says_is_the_exit_code) {
     OneAnswer refused(5, false);
     const auto no = tests::run_command({"resolve", "a.b", "--dns-addr", refused.address()});
     EXPECT_EQ(no.code, agent::exit_failed);
-    EXPECT_EQ(no.err, "roster resolve: a.b: REFUSED\n");
+    EXPECT_EQ(no.err, "roster resolve: a.b: REFUSED (not a name of the agent's domain)\n");
 }
 
 TEST(ResolveCommand, wrong_arguments_are_told) {

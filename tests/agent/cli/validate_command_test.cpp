@@ -75,4 +75,15 @@ TEST_F(ValidateCommand, the_packaged_configuration_is_right_also_when_uncommente
     EXPECT_EQ(ran.code, agent::exit_ok) << ran.err;
 }
 
+TEST_F(ValidateCommand, a_folder_may_hold_the_main_file_and_must_hold_some) {
+    const auto main = write("roster.toml", "node = \"a\"\n");
+
+    EXPECT_EQ(tests::run_command({"validate", folder_.string()}).out, main + ": ok\n");
+
+    const auto empty = (folder_ / "services.d").string();
+    const auto ran = tests::run_command({"validate", empty});
+    EXPECT_EQ(ran.code, agent::exit_failed);
+    EXPECT_EQ(ran.err, empty + ": no *.toml file in it\n");
+}
+
 }  // namespace
