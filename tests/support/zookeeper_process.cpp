@@ -98,7 +98,7 @@ ZookeeperProcess::~ZookeeperProcess() {
 
 void ZookeeperProcess::start() {
     const std::vector<std::string> arguments = {java,
-                                                "-Xmx256m",
+                                                "-Xmx768m",
                                                 "-XX:TieredStopAtLevel=1",
                                                 "-XX:+UseSerialGC",
                                                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",

@@ -354,7 +354,7 @@ TEST_P(TreeCacheTest, reads_in_smaller_pieces_when_a_reply_is_too_large) {
 
 TEST_P(TreeCacheTest, reads_in_smaller_pieces_when_the_server_refuses_to_send_so_much) {
     create("");
-    for (int i = 0; i < 40; ++i) create("/" + std::to_string(i), std::string(900'000, 'x'));
+    for (int i = 0; i < 20; ++i) create("/" + std::to_string(i), std::string(900'000, 'x'));
     ClientOptions options;
     options.connect = ensemble->address();
     options.frame_bytes_max = std::size_t{64} << 20U;
@@ -364,7 +364,7 @@ TEST_P(TreeCacheTest, reads_in_smaller_pieces_when_the_server_refuses_to_send_so
     follow(1);
     await_synced();
 
-    EXPECT_EQ(cache->size(), 40U);
+    EXPECT_EQ(cache->size(), 20U);
     EXPECT_EQ(watcher->state(), SessionState::connected);
 }
 
