@@ -305,7 +305,9 @@ private:
             coord::set_log_levels(next.log.level, next.log.levels);
             services_dir_->reload();
             apply_definitions();
-            log().info("configuration reloaded services={}", next.services.size());
+            log().info(
+                "services, checks and log levels reloaded services={} (the rest at a restart)",
+                next.services.size());
         }
         ::sd_notify(0, "READY=1");
     }

@@ -332,10 +332,11 @@ void Registrar::set_check_status(const std::string& check_id, CheckStatus status
     auto& state = *state_;
     assert(state.owner.here());
     const auto health = status.health;
+    const auto line = status.output.substr(0, status.output.find('\n'));
     const auto change = state.registrations.set_status(check_id, std::move(status));
     if (change != Registrations::StatusChange::health) return;
     state.flips.add();
-    log().info("check flipped check={} status={}", check_id, format(health));
+    log().info("check flipped check={} to={} output=\"{}\"", check_id, format(health), line);
     state.apply();
 }
 

@@ -188,12 +188,12 @@ struct CheckRunner::State : std::enable_shared_from_this<State> {
 
     void report(const SlotPtr& slot, Health before, const CheckStatus& status) {
         if (status.health != before) {
-            log().info("check flipped check={} service={} from={} to={} output=\"{}\"",
-                       slot->definition.id,
-                       slot->definition.service_id,
-                       format(before),
-                       format(status.health),
-                       first_line(status.output));
+            log().debug("check flipped check={} service={} from={} to={} output=\"{}\"",
+                        slot->definition.id,
+                        slot->definition.service_id,
+                        format(before),
+                        format(status.health),
+                        first_line(status.output));
         }
         watch_critical(slot);
         reports.status(slot->definition.id, status);
