@@ -17,7 +17,7 @@ class EndToEnd:
         self.agent = self.enterContext(Agent(connect=self.connect))
 
     def register(self, service, **more):
-        self.agent.put("/v1/agent/service/register", {"Name": service, "Port": 8080, **more})
+        self.agent.put("/v1/agent/service/register", {"Name": service, **{"Port": 8080, **more}})
 
     def test_a_registered_service_is_found_by_dns_and_http(self):
         self.register("web", ID="web-1", Tags=["primary"], Meta={"version": "1.2"})
@@ -33,6 +33,11 @@ class EndToEnd:
         self.assertEqual(entry["Service"]["Meta"], {"version": "1.2"})
         self.assertEqual(entry["Node"]["Node"], self.agent.node)
         self.assertIn("web", self.agent.get("/v1/catalog/services").json())
+
+    def test_what_was_acknowledged_is_found_by_the_next_request(self):
+        for port in range(1, 51):
+            self.register("web", Port=port)
+            self.assertEqual(self.agent.healthy_ports("web"), [port])
 
     def test_a_killed_process_disappears_by_its_check(self):
         with Sample() as sample:
