@@ -51,10 +51,32 @@ class CannotStart(unittest.TestCase):
         (self.directory / "data").write_text("a file")
         self.refused(*self.free, saying=str(self.directory / "data"))
 
+    def test_a_configuration_that_is_not_there_or_no_file_is_named(self):
+        for path, why in ((self.directory / "absent.toml", "No such file"), (self.directory, "is a directory")):
+            code, lines = run_agent("--config", str(path))
+            self.assertEqual((code, len(lines)), (1, 1), lines)
+            self.assertIn(f"{path}: ", lines[0])
+            self.assertIn(why, lines[0])
+
     def test_an_unreadable_configuration_is_named(self):
-        code, lines = run_agent("--config", str(self.directory / "absent.toml"))
-        self.assertEqual(code, 1)
-        self.assertIn("absent.toml", lines[0])
+        config = self.directory / "roster.toml"
+        config.write_text('node = "a"\n')
+        config.chmod(0)
+        binary, options = BINARY, {}
+        if os.geteuid() == 0:  # Root reads everything: somebody else has to try, with a binary in reach.
+            self.directory.chmod(0o755)
+            binary, options = shutil.copy(BINARY, self.directory / "roster"), {"user": "nobody"}
+        done = subprocess.run([binary, "agent", "--config", str(config)], capture_output=True, text=True, timeout=20,
+                              **options)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, f"{config}: cannot open: Permission denied\n")
+
+    def test_broken_registrations_are_refused_and_left_as_they_are(self):
+        (self.directory / "data").mkdir()
+        file = self.directory / "data" / "registrations.json"
+        file.write_text("{broken")
+        self.refused(*self.free, saying=r"registrations\.json:1: .*move it away")
+        self.assertEqual(file.read_text(), "{broken")
 
     def test_a_mistyped_key_is_shown_with_its_line_and_the_nearest_key(self):
         config = self.directory / "roster.toml"
