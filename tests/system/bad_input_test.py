@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What an operator or a stranger does wrong: one clear line, nothing overwritten, the agent lives."""
 
+import contextlib
 import os
 import pathlib
 import random
@@ -190,10 +191,19 @@ class Hostile(unittest.TestCase):
             self.assert_alive()
 
     def test_garbage_is_counted(self):
-        before = self.metric("roster_dns_dropped_total")
+        def counted():
+            return [self.metric(name) for name in ("roster_dns_dropped_total", "roster_coord_connections_dropped_total",
+                                                   "roster_http_bad_requests_total")]
+
+        before = counted()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
             datagrams.sendto(b"short", ("127.0.0.1", self.agent.dns_port))
-        wait_until("the drop is counted", lambda: self.metric("roster_dns_dropped_total") > before, 5)
+        for port in (int(self.agent.coord.rsplit(":", 1)[1]), self.agent.http_port):
+            with socket.create_connection(("127.0.0.1", port), 5) as connection:
+                connection.sendall(b"\xff\xfe\x00garbage\r\n\r\n")
+                with contextlib.suppress(ConnectionResetError):
+                    connection.recv(4096)  # Until it is answered or closed.
+        wait_until("each room counts it", lambda: all(now > then for now, then in zip(counted(), before)), 5)
 
     def test_metrics_satisfy_promtool(self):
         text = self.agent.get("/metrics").body

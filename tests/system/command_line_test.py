@@ -129,13 +129,22 @@ class CommandLine(unittest.TestCase):
             watch.wait(5)
 
     def test_colours_are_for_terminals_only(self):
-        self.assertNotIn("\x1b", self.expect(0, "members").stdout)
-        primary, secondary = pty.openpty()
-        env = {**os.environ, "ROSTER_HTTP_ADDR": f"http://127.0.0.1:{self.agent.http_port}", "NO_COLOR": "1", "TERM": "xterm"}
-        subprocess.run([BINARY, "members"], stdout=secondary, env=env, timeout=10)
-        os.close(secondary)
-        self.assertNotIn(b"\x1b", os.read(primary, 65536))
-        os.close(primary)
+        self.agent.put("/v1/agent/service/register", {"Name": "coloured", "Port": 4})
+        wait_until("it is there", lambda: self.agent.healthy_ports("coloured") == [4])
+
+        def on_a_terminal(**more):
+            primary, secondary = pty.openpty()
+            env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+            env |= {"ROSTER_HTTP_ADDR": f"http://127.0.0.1:{self.agent.http_port}", "TERM": "xterm", **more}
+            subprocess.run([BINARY, "services", "coloured"], stdout=secondary, env=env, timeout=10)
+            os.close(secondary)
+            shown = os.read(primary, 65536)
+            os.close(primary)
+            return shown
+
+        self.assertIn(b"\x1b[32mpassing", on_a_terminal())
+        self.assertNotIn(b"\x1b", on_a_terminal(NO_COLOR="1"))
+        self.assertNotIn("\x1b", self.expect(0, "services", "coloured").stdout)
 
     def test_the_completion_script_is_good_bash(self):
         script = self.expect(0, "completion", "bash").stdout
