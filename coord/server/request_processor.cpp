@@ -182,9 +182,10 @@ void RequestProcessor::take_sync(Conversation& from, std::int32_t xid, std::stri
 void RequestProcessor::take_auth(Conversation& from, std::int32_t xid, std::string_view body) {
     Decoder in(body);
     const auto request = AuthRequest::decode(in);
-    const auto proven = in.failed() || !request.auth
-                            ? std::nullopt
-                            : authenticate(request.scheme, *request.auth, options_.super_digest);
+    const auto proven =
+        in.failed() || !request.auth
+            ? std::nullopt
+            : authenticate(request.scheme, *request.auth, options_.super_digest, from.command.ids);
     auto& ids = from.command.ids;
     if (!proven || bytes_of(ids) + bytes_of(*proven) > options_.auth_bytes_max) {
         counters_.auth_failures.add();

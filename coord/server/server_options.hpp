@@ -5,6 +5,8 @@
 // Read by: Server and its parts.
 // Thread:  any; a value.
 
+#include "coord/base/tls_context.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +19,8 @@ namespace coord {
 
 struct ServerOptions {
     std::vector<std::string> listen{"127.0.0.1:2181"};  // "host:port"; port 0 takes a free one
+    std::vector<std::string> tls_listen;                // likewise, for connections over TLS
+    TlsOptions tls;                                     // of tls_listen
     std::filesystem::path data_dir;
     std::chrono::milliseconds tick{2000};
     std::chrono::milliseconds session_timeout_min{4000};   // ZooKeeper's: 2 ticks
@@ -38,6 +42,7 @@ struct ServerOptions {
     std::size_t snapshot_log_bytes = std::size_t{64} << 20U;
     std::vector<std::string> four_letter_words;  // those that are answered; empty: all
     std::string super_digest;                    // "super:<base64>"; empty: nobody is super
+    std::string super_subject;  // of a client's certificate, in RFC 2253's form; empty: nobody's
     // Milliseconds since 1970, for ctime and mtime. Empty: the machine's clock.
     std::function<std::int64_t()> wall_clock_ms;
 };
