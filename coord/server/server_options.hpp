@@ -29,7 +29,7 @@ struct ServerOptions {
     std::chrono::milliseconds reap_interval{60000};  // of containers and TTL znodes
     std::size_t reaped_per_interval_max = 10000;
     std::size_t frame_bytes_max = 1048575;  // jute.maxbuffer
-    std::size_t connections_max = 10000;
+    std::size_t connections_max = 20000;
     std::size_t connections_per_address_max = 0;  // 0: no limit
     std::size_t outstanding_per_connection_max = 1000;
     // Beyond either, a connection that has something outstanding is not read for a while.
