@@ -31,6 +31,7 @@ void RequestProcessor::answer(Conversation& to, const Request& request, std::str
             Decoder in(body);
             in.nullable_ustring();
             // The reply is the request: the path, which need not exist.
+            body.remove_suffix(in.rest().size());
             reply(to, request, zxid, in.failed() ? Errc::marshalling_error : Errc::ok, body);
             break;
         }
