@@ -6,7 +6,7 @@ Zxids count from the beginning of the history, sessions are numbered as they are
 import struct
 
 import wire
-from histories import ROOT, placed
+from vocabulary import ROOT, operation_of, placed
 
 SUPER = (b"digest", b"super:test")
 SUPER_DIGEST = "super:D/InIHSb7yEEbrWz8b9l71RjZJU="  # Of that password.
@@ -106,9 +106,12 @@ class Player:
 
     def connect(self, session, timeout, read_only, password, last_zxid=0):
         """The answer to a ConnectRequest on a new connection, which the session has if it is welcome."""
-        connection = wire.Connection(self.address)
         greeting = struct.pack(">iqiq", 0, last_zxid, timeout, session.id) + wire.text(password)
-        connection.send(wire.text(greeting + (b"" if read_only is None else struct.pack(">b", read_only))))
+        return self.greeted(session, greeting + (b"" if read_only is None else struct.pack(">b", read_only)))
+
+    def greeted(self, session, greeting):
+        connection = wire.Connection(self.address)
+        connection.send(wire.text(greeting))
         frame = connection.frame()
         if frame is None:
             connection.close()
@@ -153,7 +156,16 @@ class Player:
         if self.live(client):
             self.drop(self.live(client))
         session = self.clients[client] = Session(len(self.all_sessions))
-        answer = self.connect(session, timeout, read_only, password)
+        return self.begun(client, self.connect(session, timeout, read_only, password))
+
+    def greet(self, client, greeting):
+        if self.live(client):
+            self.drop(self.live(client))
+        session = self.clients[client] = Session(len(self.all_sessions))
+        return self.begun(client, self.greeted(session, greeting))
+
+    def begun(self, client, answer):
+        session = self.clients[client]
         if session.connection:
             self.all_sessions.append(session)
             self.owners[session.id] = f"session {session.number}"
@@ -219,7 +231,7 @@ class Player:
         session.pending = []
         frames = b""
         for request in requests:
-            xid = wire.XIDS.get(request[0])
+            xid = request[2] if request[0] == "xid" else wire.XIDS.get(operation_of(request)[0])
             if xid is None:
                 xid, session.next_xid = session.next_xid, session.next_xid + 1
             session.pending.append(request)
@@ -231,7 +243,9 @@ class Player:
             frame = self.encoded(xid, request[1])[4:]
             size = request[2]
             return wire.text(frame[:max(8, len(frame) + size)] if size < 0 else frame + b"\1" * size)
-        name, *arguments = request
+        if request[0] == "frame":
+            return wire.text(request[1])
+        name, *arguments = operation_of(request)
         if name in ("setWatches", "setWatches2") and isinstance(arguments[0], tuple):
             arguments[0] = self.base + arguments[0][1]
         return wire.request(xid, name, placed(arguments))
@@ -268,7 +282,7 @@ class Player:
         if xid == wire.NOTIFICATION:
             return ("event", zxid, *reply.unpack(">ii"), reply.text(), reply.rest())
         request = pending.pop(0) if pending else (None,)
-        name = request[1][0] if request[0] == "cut" else request[0]
+        name = operation_of(request)[0]
         at = reply.at
         try:
             said = self.decoded_body(name, reply) if error == 0 else None
