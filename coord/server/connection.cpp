@@ -20,8 +20,6 @@ constexpr std::size_t length_bytes = 4;
 constexpr std::size_t keep_input_bytes = 4096;                // then an emptied buffer is freed
 constexpr std::size_t compact_after = std::size_t{1} << 20U;  // bytes sent of a long output
 constexpr int drained_reads_max = 64;
-// Then the other connections have their turn: a request of a few bytes may count a whole tree.
-constexpr std::chrono::milliseconds turn_max{5};
 
 bool would_block(const Error& error) {
     return error == asio::error::would_block || error == asio::error::try_again;
@@ -181,7 +179,8 @@ void Connection::consume(std::string_view bytes) {
         input_.append(bytes);
         bytes = input_;
     }
-    const auto until = std::chrono::steady_clock::now() + turn_max;
+    // Then the others have their turn: a request of a few bytes may count a whole tree.
+    const auto until = std::chrono::steady_clock::now() + host_.options.turn_max;
     while (const auto rest = take_one(bytes)) {
         bytes = *rest;
         if (std::chrono::steady_clock::now() < until) continue;

@@ -12,6 +12,7 @@
 
 #include <cassert>
 #include <charconv>
+#include <deque>
 #include <iterator>
 #include <mutex>
 #include <optional>
@@ -165,6 +166,8 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     Result<WriteQueue::Position> propose(std::string entry);
     void wake();
     void end_turn();
+    template <class Conversations>
+    std::size_t end_turns(const Conversations& of);
 
     void start();
     void stop();
@@ -199,6 +202,9 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     std::unordered_map<std::string, std::size_t> per_address;
     Time started = steady_now();
     bool running = false;
+    bool awake = false;  // end_turn() is posted
+    // What a turn left to the next: a change that thousands watch is told a few hundred at a time.
+    std::deque<std::shared_ptr<Conversation>> backlog;
     // Frames before the last `srst`, which starts these figures anew.
     std::uint64_t received_before = 0;
     std::uint64_t sent_before = 0;
@@ -261,15 +267,40 @@ Result<WriteQueue::Position> Server::Parts::propose(std::string entry) {
 
 // One post per turn: whatever happens until it runs is sent together.
 void Server::Parts::wake() {
+    if (std::exchange(awake, true)) return;
     asio::post(io, [weak = weak_from_this()] {
         const auto self = weak.lock();
         if (self && self->running) self->end_turn();
     });
 }
 
-void Server::Parts::end_turn() {
-    for (const auto& conversation : processor.end_turn()) {
+// As many as one turn has room for; says how many that were.
+template <class Conversations>
+std::size_t Server::Parts::end_turns(const Conversations& of) {
+    if (of.empty()) return 0;
+    const auto until = steady_now() + options.turn_max;
+    std::size_t done = 0;
+    for (const auto& conversation : of) {
         static_cast<Connection&>(*conversation).end_turn();
+        ++done;
+        if (steady_now() >= until) break;
+    }
+    return done;
+}
+
+// Whoever has just asked comes before those that are still to be told of an earlier change.
+void Server::Parts::end_turn() {
+    awake = false;
+    const auto begin_of = [](auto& from, std::size_t count) {
+        return std::next(from.begin(), static_cast<std::ptrdiff_t>(count));
+    };
+    auto fresh = processor.end_turn();
+    const auto done = end_turns(fresh);
+    backlog.erase(backlog.begin(), begin_of(backlog, end_turns(backlog)));
+    std::move(begin_of(fresh, done), fresh.end(), std::back_inserter(backlog));
+    if (!backlog.empty()) {
+        counters.yielded.add();
+        wake();
     }
     if (host.starved.empty() || processor.is_overloaded()) return;
     for (const auto& weak : std::exchange(host.starved, {})) {
@@ -311,7 +342,9 @@ void Server::Parts::stop() {
         listener.acceptor.close(ignored);
         listener.retry.cancel();
     }
-    end_turn();  // What has been answered is sent, what has been asked for reaches the log.
+    // What has been answered is sent, what has been asked for reaches the log.
+    do end_turn();
+    while (!backlog.empty());
     while (!connections.empty()) connections.begin()->second->close();
     node.stop();
     counters.serving.set(0);

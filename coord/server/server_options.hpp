@@ -37,6 +37,8 @@ struct ServerOptions {
     std::size_t queued_bytes_max = std::size_t{64} << 20U;
     std::size_t output_pause_bytes = std::size_t{1} << 20U;  // then no more requests are taken
     std::size_t output_bytes_max = std::size_t{64} << 20U;   // per connection, then it is dropped
+    // How long one thing may keep the event loop: a connection's requests, a change told to many.
+    std::chrono::milliseconds turn_max{5};
     std::size_t watches_per_connection_max = 1'000'000;
     std::size_t auth_bytes_max = std::size_t{16} << 10U;  // of all ids that a connection has proven
     std::size_t snapshot_log_bytes = std::size_t{64} << 20U;

@@ -120,7 +120,7 @@ class Roster:
 
     def memory_mb(self):
         """Resident memory: all of the process."""
-        return int(pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+        return resident_mb(self)
 
     def stop(self):
         self.agent.stop()
@@ -128,6 +128,11 @@ class Roster:
     def remove(self):
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def resident_mb(server):
+    pages = pathlib.Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize() / 1e6
 
 
 @contextlib.contextmanager
@@ -267,8 +272,9 @@ def memory(pair):
 
     def compare(what):
         theirs, ours = (server.memory_mb() for server in pair)
-        say(what, megabytes(theirs), megabytes(ours), f"{ours / theirs:.2f}", "< 1/3 of its heap, < 350 MB",
-            ours < theirs / 3 and ours < 350)
+        say(what, megabytes(theirs), megabytes(ours), "", "< 350 MB", ours < 350)
+        say("  of its heap", "", "", f"{ours / theirs:.2f}", "< 0.33", ours < theirs / 3)
+        say("  resident memory of both", *(megabytes(resident_mb(server)) for server in pair))
 
     compare("  live heap | resident memory")
     started = []
@@ -276,7 +282,7 @@ def memory(pair):
         server.stop()
         started.append(server.start())
     say("  restarted (after kill -9) in", *(f"{seconds:.2f} s" for seconds in started))
-    compare("  live heap | resident memory then")
+    compare("  live heap | resident memory, restarted")
 
 
 def surroundings():
