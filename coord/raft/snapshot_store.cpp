@@ -80,7 +80,7 @@ void SnapshotFileWriter::finish() {
     put_number(end, crc_);
     put(end);
     file_.sync();
-    rename_durably(file_.path(), directory_ / fmt::format("{:020}{}", number(index_), suffix));
+    rename_durably(file_.path(), snapshot_path(directory_, index_));
     finished_ = true;
     const auto all = snapshots_in(directory_);
     for (std::size_t i = 0; i + kept < all.size(); ++i) fs::remove(all[i]);
@@ -136,6 +136,10 @@ void SnapshotFileReader::refuse() const {
         "{}: this snapshot is damaged. Nothing was changed. Restore the data directory from a "
         "backup, or move it away and let this member join anew with an empty one",
         file_.path().string()));
+}
+
+fs::path snapshot_path(const fs::path& directory, Index index) {
+    return directory / fmt::format("{:020}{}", number(index), suffix);
 }
 
 std::optional<SnapshotFileReader> open_newest_snapshot(const fs::path& directory) {

@@ -61,6 +61,9 @@ private:
     SnapshotMetadata metadata_;
 };
 
+// Where the one that ends with the entry at `index` is, if it is.
+std::filesystem::path snapshot_path(const std::filesystem::path& directory, Index index);
+
 // The newest snapshot, if there is any. Creates the directory and clears what a crash left in it.
 std::optional<SnapshotFileReader> open_newest_snapshot(const std::filesystem::path& directory);
 
