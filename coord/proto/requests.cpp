@@ -135,7 +135,7 @@ void SetDataRequest::encode(Encoder& out) const {
 
 SetDataRequest SetDataRequest::decode(Decoder& in) {
     SetDataRequest request;
-    request.path = in.ustring();
+    request.path = in.nullable_ustring().value_or(std::string_view());
     request.data = in.buffer();
     request.version = in.int32();
     return request;
@@ -149,7 +149,7 @@ void SetAclRequest::encode(Encoder& out) const {
 
 SetAclRequest SetAclRequest::decode(Decoder& in) {
     SetAclRequest request;
-    request.path = in.ustring();
+    request.path = in.nullable_ustring().value_or(std::string_view());
     request.acl = in.acl();
     request.version = in.int32();
     return request;

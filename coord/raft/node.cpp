@@ -1,6 +1,7 @@
 #include "coord/raft/node.hpp"
 
 #include "coord/base/log.hpp"
+#include "coord/raft/bell.hpp"
 #include "coord/raft/data_directory.hpp"
 #include "coord/raft/fatal.hpp"
 #include "coord/raft/log_writer.hpp"
@@ -74,6 +75,7 @@ private:
     template <class Call>
     void post(Call call);
     void take_part();
+    void entries_written();
     void carry_out(Effects& effects);
     void deliver(const Committed& committed);
     void change_role(const RoleChange& change);
@@ -91,6 +93,8 @@ private:
     // What is posted to `io` holds it weakly: after stop() it finds it gone.
     std::shared_ptr<Parts*> alive_;
     std::optional<SnapshotTaker> snapshots_;
+    std::atomic<std::uint64_t> written_{0};  // by the log thread: the newest append on disk
+    std::optional<Bell> bell_;               // rung by it
     std::optional<LogWriter> writer_;
 };
 
@@ -130,12 +134,10 @@ void Node::Parts::start() {
     const auto prepare_spare = [this] {
         snapshots_->prepare_spare(directory.log_path(), options.segment_bytes);
     };
+    bell_.emplace(io, [this] { entries_written(); });
     const auto written = [this](std::uint64_t sequence) {
-        post([sequence](Parts& self) {
-            Effects effects;
-            self.driver.persisted(now(), sequence, effects);
-            self.carry_out(effects);
-        });
+        written_.store(sequence, std::memory_order_release);
+        bell_->ring();
     };
     writer_.emplace(
         std::move(directory.log()), counters, LogWriter::Listener{written, prepare_spare});
@@ -149,9 +151,16 @@ void Node::Parts::take_part() {
     carry_out(effects);
 }
 
+void Node::Parts::entries_written() {
+    Effects effects;
+    driver.persisted(now(), written_.load(std::memory_order_acquire), effects);
+    carry_out(effects);
+}
+
 void Node::Parts::stop() {
     if (!alive_) return;
     writer_->stop();
+    bell_.reset();
     snapshots_->stop();
     timer_.cancel();
     alive_.reset();

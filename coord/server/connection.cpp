@@ -1,6 +1,7 @@
 #include "coord/server/connection.hpp"
 
 #include "coord/proto/jute.hpp"
+#include "coord/server/credentials.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -19,8 +20,6 @@ constexpr std::size_t length_bytes = 4;
 constexpr std::size_t keep_input_bytes = 4096;                // then an emptied buffer is freed
 constexpr std::size_t compact_after = std::size_t{1} << 20U;  // bytes sent of a long output
 constexpr int drained_reads_max = 64;
-// Then the other connections have their turn: a request of a few bytes may count a whole tree.
-constexpr std::chrono::milliseconds turn_max{5};
 
 bool would_block(const Error& error) {
     return error == asio::error::would_block || error == asio::error::try_again;
@@ -28,7 +27,8 @@ bool would_block(const Error& error) {
 
 }  // namespace
 
-Connection::Connection(Host& host, tcp::socket socket) : host_(host), socket_(std::move(socket)) {}
+Connection::Connection(Host& host, tcp::socket socket, std::unique_ptr<TlsChannel> tls)
+    : host_(host), socket_(std::move(socket)), tls_(std::move(tls)) {}
 
 std::shared_ptr<Connection> Connection::self() {
     return std::static_pointer_cast<Connection>(shared_from_this());
@@ -38,6 +38,7 @@ void Connection::start() {
     Error error;
     socket_.non_blocking(true, error);
     socket_.set_option(tcp::no_delay(true), error);
+    if (tls_) host_.counters.tls_outstanding.add(1);
     set_deadline();
     await_readable();
 }
@@ -48,14 +49,85 @@ void Connection::set_deadline() {
 }
 
 void Connection::meet_deadline() {
-    if (phase != Phase::open) drop(host_.counters.dropped_handshake);
+    if (phase == Phase::open) return;
+    const bool is_shaking = tls_ && !tls_->is_established();
+    drop(is_shaking ? host_.counters.tls_timeout : host_.counters.dropped_handshake);
 }
+
+// ---- TLS
+
+void Connection::queue_handshake() {
+    host_.handshakes.push_back(self());
+    if (host_.handshakes.size() == 1) host_.handshake_waits();
+}
+
+void Connection::shake_hands() {
+    if (phase == Phase::gone) return;
+    switch (tls_->shake_hands()) {
+        case TlsChannel::Step::wants_read: return await_readable();
+        case TlsChannel::Step::wants_write: return await_writable(&Connection::queue_handshake);
+        case TlsChannel::Step::failed:
+            counter_of(tls_->failure()).add();
+            return finish();  // The alert that says why shall arrive.
+        case TlsChannel::Step::done: break;
+    }
+    host_.counters.tls_outstanding.add(-1);
+    host_.counters.tls_handshakes.add();
+    introduce();
+    if (phase != Phase::gone) on_readable();
+}
+
+// ZooKeeper's X509AuthenticationProvider: whoever has shown a certificate is its subject.
+void Connection::introduce() {
+    const auto peer = tls_->peer();
+    if (!peer) return;
+    if (peer->subject.size() > host_.options.auth_bytes_max) {
+        drop(host_.counters.auth_failures);
+        return;
+    }
+    for (auto& id : ids_of_certificate(peer->subject, host_.options.super_subject)) {
+        command.ids.push_back(std::move(id));
+    }
+}
+
+Counter& Connection::counter_of(TlsFailure failure) {
+    auto& counters = host_.counters;
+    switch (failure) {
+        case TlsFailure::not_tls: return counters.tls_not_tls;
+        case TlsFailure::cut: return counters.tls_cut;
+        case TlsFailure::unsupported: return counters.tls_unsupported;
+        case TlsFailure::no_certificate: return counters.tls_no_certificate;
+        case TlsFailure::certificate_refused: return counters.tls_certificate_refused;
+        case TlsFailure::refused_by_client: return counters.tls_refused_by_client;
+        case TlsFailure::malformed: break;
+    }
+    return counters.tls_malformed;
+}
+
+std::size_t Connection::read_some(Error& error) {
+    if (tls_) return tls_->read_some(host_.receive_buffer, error);
+    return socket_.read_some(asio::buffer(host_.receive_buffer), error);
+}
+
+std::size_t Connection::write_some(Error& error) {
+    if (tls_) return tls_->write_some(std::string_view(out).substr(sent_), error);
+    return socket_.write_some(asio::buffer(out) + sent_, error);
+}
+
+// ---- input
 
 // Waits for the socket instead of reading into a buffer of its own, which most clients would
 // leave empty most of the time.
 void Connection::await_readable() {
     assert(!reading_);
     reading_ = true;
+    if (tls_ && tls_->has_unread()) {
+        asio::post(socket_.get_executor(), [self = self()] {
+            self->reading_ = false;
+            if (self->phase != Phase::gone) self->on_readable();
+        });
+        return;
+    }
     socket_.async_wait(tcp::socket::wait_read, [self = self()](const Error& error) {
         self->reading_ = false;
         if (self->phase == Phase::gone) return;
@@ -67,9 +139,23 @@ void Connection::await_readable() {
     });
 }
 
+void Connection::await_writable(void (Connection::*then)()) {
+    writing_ = true;
+    socket_.async_wait(tcp::socket::wait_write, [self = self(), then](const Error& failed) {
+        self->writing_ = false;
+        if (self->phase == Phase::gone) return;
+        if (failed) {
+            self->close();
+        } else {
+            ((*self).*then)();
+        }
+    });
+}
+
 void Connection::on_readable() {
+    if (tls_ && !tls_->is_established()) return queue_handshake();
     Error error;
-    const auto size = socket_.read_some(asio::buffer(host_.receive_buffer), error);
+    const auto size = read_some(error);
     if (error && !would_block(error)) {
         close();
         return;
@@ -93,7 +179,8 @@ void Connection::consume(std::string_view bytes) {
         input_.append(bytes);
         bytes = input_;
     }
-    const auto until = std::chrono::steady_clock::now() + turn_max;
+    // Then the others have their turn: a request of a few bytes may count a whole tree.
+    const auto until = std::chrono::steady_clock::now() + host_.options.turn_max;
     while (const auto rest = take_one(bytes)) {
         bytes = *rest;
         if (std::chrono::steady_clock::now() < until) continue;
@@ -174,21 +261,12 @@ void Connection::end_turn() {
 void Connection::send() {
     while (sent_ < out.size()) {
         Error error;
-        const auto size = socket_.write_some(asio::buffer(out) + sent_, error);
+        const auto size = write_some(error);
         if (would_block(error)) {
             if (sent_ > compact_after && sent_ * 2 > out.size())
                 out.erase(0, std::exchange(sent_, 0));
-            writing_ = true;
             if (phase == Phase::ending) set_deadline();
-            socket_.async_wait(tcp::socket::wait_write, [self = self()](const Error& failed) {
-                self->writing_ = false;
-                if (self->phase == Phase::gone) return;
-                if (failed) {
-                    self->close();
-                } else {
-                    self->end_turn();
-                }
-            });
+            await_writable(&Connection::end_turn);
             return;
         }
         if (error) {
@@ -207,6 +285,7 @@ void Connection::send() {
 // sent: read it first.
 void Connection::finish() {
     Error error;
+    if (tls_) tls_->close_notify();
     socket_.shutdown(tcp::socket::shutdown_send, error);
     for (int i = 0; i < drained_reads_max && !error; ++i) {
         socket_.read_some(asio::buffer(host_.receive_buffer), error);
@@ -216,6 +295,7 @@ void Connection::finish() {
 
 void Connection::close() {
     if (phase == Phase::gone) return;
+    if (tls_ && !tls_->is_established()) host_.counters.tls_outstanding.add(-1);
     host_.processor.forget(*this);
     Error error;
     socket_.close(error);

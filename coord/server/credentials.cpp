@@ -1,5 +1,6 @@
 #include "coord/server/credentials.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstddef>
@@ -31,14 +32,26 @@ std::string digest_id(std::string_view user_and_password) {
     return id;
 }
 
-std::optional<std::vector<Id>>
-authenticate(std::string_view scheme, std::string_view proof, std::string_view super_digest) {
-    if (scheme == "ip") return std::vector<Id>{};
+std::optional<std::vector<Id>> authenticate(std::string_view scheme,
+                                            std::string_view proof,
+                                            std::string_view super_digest,
+                                            const std::vector<Id>& known) {
+    const auto is_x509 = [](const Id& id) { return id.scheme == "x509"; };
+    const bool is_certified = std::any_of(known.begin(), known.end(), is_x509);
+    if (scheme == "ip" || (scheme == "x509" && is_certified)) return std::vector<Id>{};
     if (scheme != "digest") return std::nullopt;
     std::vector<Id> ids;
     auto id = digest_id(proof);
     if (!super_digest.empty() && id == super_digest) ids.push_back({"super", ""});
     ids.push_back({"digest", std::move(id)});
+    return ids;
+}
+
+std::vector<Id> ids_of_certificate(const std::string& subject, std::string_view super_subject) {
+    if (subject.empty()) return {};
+    std::vector<Id> ids;
+    if (subject == super_subject) ids.push_back({"super", ""});
+    ids.push_back({"x509", subject});
     return ids;
 }
 

@@ -155,7 +155,7 @@ std::string conf(const FigureSources& sources) {
     const auto settings = sources.settings();
     std::string out;
     line(out, "clientPort={}", settings.client_port);
-    line(out, "secureClientPort=-1");
+    line(out, "secureClientPort={}", settings.secure_client_port);
     line(out, "dataDir={}", settings.data_dir);
     line(out, "dataDirSize={}", settings.data_dir_bytes);
     line(out, "dataLogDir={}", settings.data_dir);

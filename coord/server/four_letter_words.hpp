@@ -50,7 +50,8 @@ struct ProcessFigures {
 };
 
 struct ServerSettings {
-    std::uint16_t client_port = 0;
+    int client_port = -1;  // -1: none
+    int secure_client_port = -1;
     std::string data_dir;
     std::uint64_t data_dir_bytes = 0;
     std::chrono::milliseconds tick{};

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t spare_buffers_max = 64;
 constexpr std::size_t spare_buffer_bytes_max = std::size_t{256} << 10U;
 
-enum class Kind { write, close, sync, local, auth, sasl, reconfig, unknown };
+enum class Kind { write, close, sync, local, auth, sasl, unknown };
 
 Kind kind_of(OpCode op) {
     switch (op) {
@@ -24,12 +24,12 @@ Kind kind_of(OpCode op) {
         case OpCode::remove:
         case OpCode::set_data:
         case OpCode::set_acl:
-        case OpCode::multi: return Kind::write;
+        case OpCode::multi:
+        case OpCode::reconfig: return Kind::write;
         case OpCode::close_session: return Kind::close;
         case OpCode::sync: return Kind::sync;
         case OpCode::auth: return Kind::auth;
         case OpCode::sasl: return Kind::sasl;
-        case OpCode::reconfig: return Kind::reconfig;
         case OpCode::exists:
         case OpCode::get_data:
         case OpCode::get_acl:
@@ -53,14 +53,6 @@ Kind kind_of(OpCode op) {
         case OpCode::error: return Kind::unknown;
     }
     return Kind::unknown;
-}
-
-// Membership is not changed over the client protocol: what an ensemble that was not told otherwise
-// says, too. Source: ZooKeeper 3.8, reconfigEnabled=false.
-Errc reconfig_verdict(Decoder& in) {
-    for (int i = 0; i < 3; ++i) in.nullable_ustring();  // joining, leaving, new members
-    in.int64();                                         // the configuration it is based on
-    return in.failed() ? Errc::marshalling_error : Errc::reconfig_disabled;
 }
 
 std::size_t bytes_of(const std::vector<Id>& ids) {
@@ -132,9 +124,6 @@ void RequestProcessor::take(Conversation& from, std::string_view frame) {
         case Kind::auth: take_auth(from, xid, in.rest()); break;
         // No SASL mechanism is configured; this is how ZooKeeper says that the exchange failed.
         case Kind::sasl: take_last(from, xid, op, Errc::auth_failed); break;
-        case Kind::reconfig:
-            take_local(from, {xid, op, false, reconfig_verdict(in), {}, now_}, {});
-            break;
         case Kind::unknown: take_last(from, xid, op, Errc::unimplemented); break;
         case Kind::local: take_local(from, {xid, op, false, {}, {}, now_}, in.rest()); break;
     }
@@ -182,9 +171,10 @@ void RequestProcessor::take_sync(Conversation& from, std::int32_t xid, std::stri
 void RequestProcessor::take_auth(Conversation& from, std::int32_t xid, std::string_view body) {
     Decoder in(body);
     const auto request = AuthRequest::decode(in);
-    const auto proven = in.failed() || !request.auth
-                            ? std::nullopt
-                            : authenticate(request.scheme, *request.auth, options_.super_digest);
+    const auto proven =
+        in.failed() || !request.auth
+            ? std::nullopt
+            : authenticate(request.scheme, *request.auth, options_.super_digest, from.command.ids);
     auto& ids = from.command.ids;
     if (!proven || bytes_of(ids) + bytes_of(*proven) > options_.auth_bytes_max) {
         counters_.auth_failures.add();

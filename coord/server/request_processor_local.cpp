@@ -31,12 +31,12 @@ void RequestProcessor::answer(Conversation& to, const Request& request, std::str
             Decoder in(body);
             in.nullable_ustring();
             // The reply is the request: the path, which need not exist.
+            body.remove_suffix(in.rest().size());
             reply(to, request, zxid, in.failed() ? Errc::marshalling_error : Errc::ok, body);
             break;
         }
         case OpCode::auth:
         case OpCode::sasl: reply(to, request, Zxid{0}, request.verdict); break;
-        case OpCode::reconfig: reply(to, request, zxid, request.verdict); break;
         case OpCode::set_watches:
         case OpCode::set_watches2: answer_set_watches(to, request, body); break;
         case OpCode::add_watch: answer_add_watch(to, request, body); break;

@@ -7,12 +7,15 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <cassert>
 #include <charconv>
+#include <deque>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <sys/resource.h>
 #include <time.h>
@@ -32,6 +35,7 @@ constexpr std::chrono::milliseconds accept_retry{100};
 struct Listener {
     tcp::acceptor acceptor;
     asio::steady_timer retry;  // after a failed accept
+    bool has_tls = false;
 };
 
 spdlog::logger& log() { return logger("coord.server"); }
@@ -148,20 +152,29 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
                    return answer_four_letter_word(
                        word, figure_sources(asking), options.four_letter_words);
                },
-               [this](Connection& connection) { forget(connection); }},
+               [this](Connection& connection) { forget(connection); },
+               [this] { step_handshakes(); }},
           node(context, node_options(options), application()),
           tick_timer(context),
-          reap_timer(context) {}
+          reap_timer(context) {
+        if (!options.tls_listen.empty()) {
+            tls.emplace(io, "client port", TlsRole::server, options.tls);
+        }
+    }
 
     Application application();
     Result<WriteQueue::Position> propose(std::string entry);
     void wake();
     void end_turn();
+    template <class Conversations>
+    std::size_t end_turns(const Conversations& of);
 
     void start();
     void stop();
     void accept(Listener& listener);
-    void welcome(tcp::socket socket);
+    void listen(const std::string& where, bool has_tls);
+    void welcome(tcp::socket socket, bool has_tls);
+    void step_handshakes();
     void forget(Connection& connection);
     void tick();
     void reap();
@@ -183,11 +196,15 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     Node node;
     asio::steady_timer tick_timer;
     asio::steady_timer reap_timer;
+    std::optional<TlsContext> tls;  // if there is a port for it
     std::vector<Listener> listeners;
     std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
     std::unordered_map<std::string, std::size_t> per_address;
     Time started = steady_now();
     bool running = false;
+    bool awake = false;  // end_turn() is posted
+    // What a turn left to the next: a change that thousands watch is told a few hundred at a time.
+    std::deque<std::shared_ptr<Conversation>> backlog;
     // Frames before the last `srst`, which starts these figures anew.
     std::uint64_t received_before = 0;
     std::uint64_t sent_before = 0;
@@ -207,8 +224,16 @@ void Server::stop() { parts_->stop(); }
 
 std::vector<std::uint16_t> Server::ports() const { return parts_->ports; }
 
+void Server::reload_tls() {
+    if (parts_->tls) parts_->tls->reload();
+}
+
 std::vector<Metric> Server::metrics() const {
     auto metrics = parts_->counters.metrics();
+    if (parts_->tls) {
+        auto of_tls = parts_->tls->metrics("roster_coord_tls");
+        std::move(of_tls.begin(), of_tls.end(), std::back_inserter(metrics));
+    }
     auto of_node = parts_->node.metrics();
     std::move(of_node.begin(), of_node.end(), std::back_inserter(metrics));
     return metrics;
@@ -242,15 +267,40 @@ Result<WriteQueue::Position> Server::Parts::propose(std::string entry) {
 
 // One post per turn: whatever happens until it runs is sent together.
 void Server::Parts::wake() {
+    if (std::exchange(awake, true)) return;
     asio::post(io, [weak = weak_from_this()] {
         const auto self = weak.lock();
         if (self && self->running) self->end_turn();
     });
 }
 
-void Server::Parts::end_turn() {
-    for (const auto& conversation : processor.end_turn()) {
+// As many as one turn has room for; says how many that were.
+template <class Conversations>
+std::size_t Server::Parts::end_turns(const Conversations& of) {
+    if (of.empty()) return 0;
+    const auto until = steady_now() + options.turn_max;
+    std::size_t done = 0;
+    for (const auto& conversation : of) {
         static_cast<Connection&>(*conversation).end_turn();
+        ++done;
+        if (steady_now() >= until) break;
+    }
+    return done;
+}
+
+// Whoever has just asked comes before those that are still to be told of an earlier change.
+void Server::Parts::end_turn() {
+    awake = false;
+    const auto begin_of = [](auto& from, std::size_t count) {
+        return std::next(from.begin(), static_cast<std::ptrdiff_t>(count));
+    };
+    auto fresh = processor.end_turn();
+    const auto done = end_turns(fresh);
+    backlog.erase(backlog.begin(), begin_of(backlog, end_turns(backlog)));
+    std::move(begin_of(fresh, done), fresh.end(), std::back_inserter(backlog));
+    if (!backlog.empty()) {
+        counters.yielded.add();
+        wake();
     }
     if (host.starved.empty() || processor.is_overloaded()) return;
     for (const auto& weak : std::exchange(host.starved, {})) {
@@ -260,10 +310,8 @@ void Server::Parts::end_turn() {
 
 void Server::Parts::start() {
     assert(!running);
-    for (const auto& where : options.listen) {
-        listeners.push_back({listen_on(io, where), asio::steady_timer(io)});
-        ports.push_back(listeners.back().acceptor.local_endpoint().port());
-    }
+    for (const auto& where : options.listen) listen(where, false);
+    for (const auto& where : options.tls_listen) listen(where, true);
     if (!listeners.empty()) {
         const std::lock_guard lock(address_mutex);
         address = format(listeners.front().acceptor.local_endpoint());
@@ -271,11 +319,18 @@ void Server::Parts::start() {
     running = true;
     node.start();
     for (auto& listener : listeners) {
-        log().info("listening address={}", format(listener.acceptor.local_endpoint()));
+        log().info("listening address={} tls={}",
+                   format(listener.acceptor.local_endpoint()),
+                   listener.has_tls);
         accept(listener);
     }
     tick();
     reap();
+}
+
+void Server::Parts::listen(const std::string& where, bool has_tls) {
+    listeners.push_back({listen_on(io, where), asio::steady_timer(io), has_tls});
+    ports.push_back(listeners.back().acceptor.local_endpoint().port());
 }
 
 void Server::Parts::stop() {
@@ -287,7 +342,9 @@ void Server::Parts::stop() {
         listener.acceptor.close(ignored);
         listener.retry.cancel();
     }
-    end_turn();  // What has been answered is sent, what has been asked for reaches the log.
+    // What has been answered is sent, what has been asked for reaches the log.
+    do end_turn();
+    while (!backlog.empty());
     while (!connections.empty()) connections.begin()->second->close();
     node.stop();
     counters.serving.set(0);
@@ -299,7 +356,7 @@ void Server::Parts::accept(Listener& listener) {
             const auto self = weak.lock();
             if (!self || !self->running) return;
             if (!error) {
-                self->welcome(std::move(socket));
+                self->welcome(std::move(socket), listener.has_tls);
                 self->accept(listener);
                 return;
             }
@@ -314,7 +371,7 @@ void Server::Parts::accept(Listener& listener) {
         });
 }
 
-void Server::Parts::welcome(tcp::socket socket) {
+void Server::Parts::welcome(tcp::socket socket, bool has_tls) {
     Error error;
     const auto from_where = socket.remote_endpoint(error);
     if (error) return;  // It has gone already.
@@ -331,13 +388,31 @@ void Server::Parts::welcome(tcp::socket socket) {
     }
     ++count;
     counters.connections.add();
-    const auto connection = std::make_shared<Connection>(host, std::move(socket));
+    auto channel = has_tls ? std::make_unique<TlsChannel>(tls->current()->native_handle(),
+                                                          socket.native_handle())
+                           : nullptr;
+    const auto connection =
+        std::make_shared<Connection>(host, std::move(socket), std::move(channel));
     connection->address = format(remote);
     connection->figures.established_ms = options.wall_clock_ms();
     connection->command.ids.push_back({"ip", std::move(from)});
     connections.emplace(connection.get(), connection);
     counters.open_connections.set(static_cast<std::int64_t>(connections.size()));
     connection->start();
+}
+
+// One step of one handshake in each turn of the event loop: a crowd that comes at once must not
+// keep the others waiting, nor a leader from its heartbeats.
+void Server::Parts::step_handshakes() {
+    asio::post(io, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self || !self->running) return;
+        auto& waiting = self->host.handshakes;
+        const auto connection = waiting.front().lock();
+        if (connection) connection->shake_hands();
+        waiting.pop_front();
+        if (!waiting.empty()) self->step_handshakes();
+    });
 }
 
 void Server::Parts::forget(Connection& connection) {
@@ -436,6 +511,8 @@ std::vector<std::pair<std::string, std::int64_t>> Server::Parts::counter_figures
         {"large_requests_rejected", value(counters.dropped_frame)},
         {"sessionless_connections_expired", value(counters.dropped_handshake)},
         {"request_throttle_wait_count", value(counters.paused)},
+        {"outstanding_tls_handshake", counters.tls_outstanding.value()},
+        {"unsuccessful_handshake", static_cast<std::int64_t>(counters.tls_failures())},
         {"stale_sessions_expired", value(counters.sessions_expired)},
         {"bytes_received_count", value(counters.bytes_received)},
         {"response_bytes", value(counters.bytes_sent)},
@@ -444,7 +521,9 @@ std::vector<std::pair<std::string, std::int64_t>> Server::Parts::counter_figures
 }
 
 ServerSettings Server::Parts::settings() const {
-    return {ports.empty() ? std::uint16_t{0} : ports.front(),
+    const auto plain = options.listen.size();
+    return {plain == 0 ? -1 : static_cast<int>(ports.front()),
+            ports.size() > plain ? static_cast<int>(ports.at(plain)) : -1,
             options.data_dir.string(),
             bytes_below(options.data_dir),
             options.tick,

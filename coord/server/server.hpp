@@ -39,7 +39,10 @@ public:
     // Closes the listeners and connections, syncs and closes the log. Sessions live on.
     void stop();
 
-    // The ports really bound, in the order of ServerOptions::listen.
+    // Reads certificate, key and authorities of the TLS port again.
+    void reload_tls();
+
+    // The ports really bound, in the order of ServerOptions::listen, then of tls_listen.
     [[nodiscard]] std::vector<std::uint16_t> ports() const;
     [[nodiscard]] std::vector<Metric> metrics() const;
     [[nodiscard]] ServerStatus status() const;

@@ -33,6 +33,21 @@ private:
 
 }  // namespace
 
+std::uint64_t ServerCounters::tls_failures() const {
+    std::uint64_t sum = 0;
+    for (const auto* counter : {&tls_not_tls,
+                                &tls_cut,
+                                &tls_unsupported,
+                                &tls_no_certificate,
+                                &tls_certificate_refused,
+                                &tls_refused_by_client,
+                                &tls_malformed,
+                                &tls_timeout}) {
+        sum += counter->value();
+    }
+    return sum;
+}
+
 std::vector<Metric> ServerCounters::metrics() const {
     Sheet sheet;
     sheet.counter("requests_total", "Frames received from clients.", requests);
@@ -72,6 +87,17 @@ std::vector<Metric> ServerCounters::metrics() const {
     sheet.counter("events_withheld_total",
                   "Watch events not sent because the watcher may not read the znode.",
                   events_withheld);
+    sheet.counter("tls_handshakes_total", "TLS handshakes that succeeded.", tls_handshakes);
+    sheet.reasons("tls_handshake_failures_total",
+                  "TLS handshakes that failed.",
+                  {{"not_tls", &tls_not_tls},
+                   {"cut", &tls_cut},
+                   {"unsupported", &tls_unsupported},
+                   {"no_certificate", &tls_no_certificate},
+                   {"certificate_refused", &tls_certificate_refused},
+                   {"refused_by_client", &tls_refused_by_client},
+                   {"malformed", &tls_malformed},
+                   {"timeout", &tls_timeout}});
     sheet.counter("sessions_opened_total", "Sessions created.", sessions_opened);
     sheet.counter("sessions_attached_total", "Sessions re-attached to.", sessions_attached);
     sheet.counter("sessions_refused_total",
@@ -83,6 +109,7 @@ std::vector<Metric> ServerCounters::metrics() const {
         "znodes_reaped_total", "Container and TTL znodes proposed for removal.", znodes_reaped);
     sheet.gauge("serving", "1 while clients are served.", serving);
     sheet.gauge("connections", "Open connections.", open_connections);
+    sheet.gauge("tls_handshakes", "TLS handshakes under way.", tls_outstanding);
     sheet.gauge("sessions", "Open sessions.", sessions);
     sheet.gauge("outstanding_requests", "Requests not answered yet.", outstanding);
     sheet.gauge("znodes", "Znodes in the tree.", znodes);

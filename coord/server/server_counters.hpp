@@ -16,6 +16,7 @@ namespace coord {
 class Gauge {
 public:
     void set(std::int64_t value) { value_.store(value, std::memory_order_relaxed); }
+    void add(std::int64_t n) { set(value() + n); }
     [[nodiscard]] std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
 
 private:
@@ -48,6 +49,16 @@ struct ServerCounters {
     Counter auth_failures;         // auth_bytes_max among them
     Counter events_withheld;       // the watcher may not read the znode
 
+    Counter tls_handshakes;  // that succeeded
+    Counter tls_not_tls;     // those that failed, by TlsFailure
+    Counter tls_cut;
+    Counter tls_unsupported;
+    Counter tls_no_certificate;
+    Counter tls_certificate_refused;
+    Counter tls_refused_by_client;
+    Counter tls_malformed;
+    Counter tls_timeout;  // not done within handshake_timeout
+
     Counter sessions_opened;
     Counter sessions_attached;
     Counter sessions_refused;  // unknown, expired, or a wrong password
@@ -57,6 +68,7 @@ struct ServerCounters {
 
     Gauge serving;
     Gauge open_connections;
+    Gauge tls_outstanding;  // handshakes begun and not done
     Gauge sessions;
     Gauge outstanding;
     Gauge znodes;
@@ -65,6 +77,7 @@ struct ServerCounters {
     Gauge watches;
     Gauge last_zxid;
 
+    [[nodiscard]] std::uint64_t tls_failures() const;
     [[nodiscard]] std::vector<Metric> metrics() const;
 };
 

@@ -14,16 +14,16 @@ struct Operation {
 };
 
 // In a multi it is the flags that say which kind of create it is, whatever the operation was called
-// (ZooKeeper's Op.Create): without container or TTL it is a plain one, and answers without Stat.
-std::optional<Operation> decode_create(OpCode op, Decoder& in) {
+// (ZooKeeper's Op.Create): without container or TTL it is a plain one, and answers without Stat. The
+// flags of a TTL without one break the request, but not before an earlier operation fails it.
+Operation decode_create(OpCode op, Decoder& in) {
     const auto request = CreateRequest::decode(in, op);
     const CreateMode mode{request.flags};
     const bool is_ttl =
         mode == CreateMode::persistent_ttl || mode == CreateMode::persistent_sequential_ttl;
-    if (is_ttl && op != OpCode::create_ttl) return std::nullopt;
-    if (is_ttl) return Operation{OpCode::create_ttl, request};
+    if (is_ttl) return {op == OpCode::create_ttl ? op : OpCode::error, request};
     const bool is_container = mode == CreateMode::container;
-    return Operation{is_container ? OpCode::create_container : OpCode::create, request};
+    return {is_container ? OpCode::create_container : OpCode::create, request};
 }
 
 std::optional<Operation> decode_operation(OpCode op, Decoder& in) {
@@ -97,11 +97,13 @@ Errc apply_multi(DataTree& tree,
     for (std::size_t i = 0; i < operations->size(); ++i) {
         const auto& [op, request] = (*operations)[i];
         MultiHeader{result_op(op), false, 0}.encode(out);
-        const auto error = std::visit(Applier{transaction, op, out}, request);
+        const auto error = op == OpCode::error ? Errc::marshalling_error
+                                               : std::visit(Applier{transaction, op, out}, request);
         if (error == Errc::ok) continue;
         tree.rollback();
         transaction.events().clear();
         reply.clear();
+        if (op == OpCode::error) return error;
         encode_failure(i, error, operations->size(), out);
         break;
     }

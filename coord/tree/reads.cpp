@@ -28,6 +28,11 @@ void append_names(const ZnodeStore& znodes, NodeId id, Encoder& out) {
     znodes.each_child(id, [&](const Znode& child) { out.ustring(child.name()); });
 }
 
+// To a read, "" is the root too.
+NodeId find(const ZnodeStore& znodes, std::string_view path) {
+    return znodes.find(path.empty() ? "/" : path);
+}
+
 // Depth first, without recursion: a tree may be as deep as a path is long.
 std::int32_t descendants(const ZnodeStore& znodes, NodeId top) {
     std::int32_t count = 0;
@@ -80,7 +85,7 @@ Errc Reads::readable(NodeId id, std::int32_t perms) const {
 
 ReadOutcome Reads::exists(const ReadRequest& request) const {
     if (request.path.find('\0') != std::string_view::npos) return failure(Errc::bad_arguments);
-    const auto id = tree_.znodes().find(request.path);
+    const auto id = find(tree_.znodes(), request.path);
     ReadOutcome outcome;
     outcome.error = readable(id, perm::read);
     if (outcome.error == Errc::no_auth) return outcome;
@@ -90,7 +95,7 @@ ReadOutcome Reads::exists(const ReadRequest& request) const {
 }
 
 ReadOutcome Reads::get_data(const ReadRequest& request) const {
-    const auto id = tree_.znodes().find(request.path);
+    const auto id = find(tree_.znodes(), request.path);
     if (const auto error = readable(id, perm::read); error != Errc::ok) return failure(error);
     ReadOutcome outcome;
     const auto data = tree_.znodes()[id].data();
@@ -104,7 +109,7 @@ ReadOutcome Reads::get_data(const ReadRequest& request) const {
 }
 
 ReadOutcome Reads::get_children(const ReadRequest& request, bool with_stat) const {
-    const auto id = tree_.znodes().find(request.path);
+    const auto id = find(tree_.znodes(), request.path);
     if (const auto error = readable(id, perm::read); error != Errc::ok) return failure(error);
     ReadOutcome outcome;
     Encoder out(outcome.body);
@@ -115,7 +120,7 @@ ReadOutcome Reads::get_children(const ReadRequest& request, bool with_stat) cons
 }
 
 ReadOutcome Reads::get_acl(std::string_view path) const {
-    const auto id = tree_.znodes().find(path);
+    const auto id = find(tree_.znodes(), path);
     const auto error = readable(id, perm::read | perm::admin);
     if (error != Errc::ok) return failure(error);
     ReadOutcome outcome;
@@ -126,7 +131,7 @@ ReadOutcome Reads::get_acl(std::string_view path) const {
 }
 
 ReadOutcome Reads::count_descendants(std::string_view path) const {
-    const auto id = tree_.znodes().find(path);
+    const auto id = find(tree_.znodes(), path);
     if (const auto error = readable(id, perm::read); error != Errc::ok) return failure(error);
     ReadOutcome outcome;
     Encoder(outcome.body).int32(descendants(tree_.znodes(), id));
@@ -188,7 +193,7 @@ CatchUp catch_up(const DataTree& tree, const SetWatchesRequest& request) {
         caught.watches.push_back({std::string(path), table});
     };
     for (const auto path : request.data) {
-        const auto id = znodes.find(path);
+        const auto id = find(znodes, path);
         if (id == NodeId::none) {
             tell(EventType::node_deleted, path);
         } else if (znodes[id].mzxid > request.relative_zxid) {
@@ -198,14 +203,14 @@ CatchUp catch_up(const DataTree& tree, const SetWatchesRequest& request) {
         }
     }
     for (const auto path : request.exist) {
-        if (znodes.find(path) != NodeId::none) {
+        if (find(znodes, path) != NodeId::none) {
             tell(EventType::node_created, path);
         } else {
             watch(WatchTableKind::data, path);
         }
     }
     for (const auto path : request.child) {
-        const auto id = znodes.find(path);
+        const auto id = find(znodes, path);
         if (id == NodeId::none) {
             tell(EventType::node_deleted, path);
         } else if (znodes.branch(id).pzxid > request.relative_zxid) {

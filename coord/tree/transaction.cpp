@@ -68,6 +68,15 @@ bool is_version(std::int32_t expected, std::int32_t version) {
     return expected == -1 || expected == version;
 }
 
+// Membership is not changed over the client protocol: what an ensemble that was not told otherwise
+// says, too, and it counts as a write. Source: ZooKeeper 3.8, reconfigEnabled=false.
+Errc refuse_reconfig(std::string_view body) {
+    Decoder in(body);
+    for (int i = 0; i < 3; ++i) in.nullable_ustring();  // joining, leaving, new members
+    in.int64();                                         // the configuration it is based on
+    return in.failed() ? Errc::marshalling_error : Errc::reconfig_disabled;
+}
+
 template <class Request>
 std::optional<Request> decoded(std::string_view body) {
     Decoder in(body);
@@ -115,6 +124,7 @@ Errc Transaction::apply(OpCode op, std::string_view body, Encoder& reply) {
             const auto path = in.ustring();
             return in.failed() ? Errc::marshalling_error : remove_expired(path);
         }
+        case OpCode::reconfig: return refuse_reconfig(body);
         default: return Errc::unimplemented;
     }
 }

@@ -55,6 +55,7 @@ public:
         server_ = std::make_unique<Server>(*io_, options_);
         server_->start();
         port_ = server_->ports().front();
+        tls_port_ = server_->ports().back();
         options_.listen = {host_ + ":" + std::to_string(port_)};  // the same after a restart
         thread_ = std::thread([this] {
             const auto work = boost::asio::make_work_guard(*io_);
@@ -72,6 +73,7 @@ public:
         io_.reset();
     }
     [[nodiscard]] std::uint16_t port() const { return port_; }
+    [[nodiscard]] std::uint16_t tls_port() const { return tls_port_; }  // if it was asked for
     [[nodiscard]] Server& server() { return *server_; }
     [[nodiscard]] double metric(std::string_view name, std::string_view reason = {}) const {
         for (const auto& metric : server_->metrics()) {
@@ -89,6 +91,7 @@ private:
     std::unique_ptr<Server> server_;
     std::thread thread_;
     std::uint16_t port_ = 0;
+    std::uint16_t tls_port_ = 0;
 };
 
 }  // namespace coord

@@ -1,5 +1,6 @@
 #pragma once
-// A ZooKeeper client of raw bytes: it sends what it is told and shows what comes, frame by frame.
+// A ZooKeeper client of raw bytes: it sends what it is told and shows what comes, frame by frame;
+// over TLS if it is given a context.
 //
 // Fed by:  tests of coord/server.
 // Thread:  the test's own; every call blocks, five seconds at most.
@@ -10,8 +11,11 @@
 #include <arpa/inet.h>
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <optional>
 #include <poll.h>
 #include <stdexcept>
@@ -41,7 +45,24 @@ public:
             throw std::runtime_error("cannot connect");
         }
     }
-    ~WireClient() { close(); }
+    // The handshake is made here; what went wrong with it is tls_error().
+    WireClient(std::uint16_t port, SSL_CTX* tls, SSL_SESSION* resumed = nullptr)
+        : WireClient(port) {
+        std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's sockets raise it.
+        const timeval patience{5, 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        ssl_ = ::SSL_new(tls);
+        ::SSL_set_fd(ssl_, fd_);
+        if (resumed != nullptr) ::SSL_set_session(ssl_, resumed);
+        ::ERR_clear_error();
+        if (::SSL_connect(ssl_) == 1) return;
+        const auto* const reason = ::ERR_reason_error_string(::ERR_peek_error());
+        tls_error_ = reason != nullptr ? reason : "closed";
+    }
+    ~WireClient() {
+        close();
+        ::SSL_free(ssl_);
+    }
     WireClient(const WireClient&) = delete;
     WireClient& operator=(const WireClient&) = delete;
 
@@ -51,7 +72,9 @@ public:
 
     void send(std::string_view bytes) {
         while (!bytes.empty()) {
-            const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            const auto sent = ssl_ != nullptr
+                                  ? ::SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()))
+                                  : ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
             if (sent <= 0) return;  // What becomes of it shows when reading.
             bytes.remove_prefix(static_cast<std::size_t>(sent));
         }
@@ -168,18 +191,27 @@ public:
         return read_reply();
     }
 
+    [[nodiscard]] const std::string& tls_error() const { return tls_error_; }
+    [[nodiscard]] SSL* tls() const { return ssl_; }
+
 private:
     bool read_more() {
         pollfd wanted{fd_, POLLIN, 0};
-        if (::poll(&wanted, 1, 5000) <= 0) throw std::runtime_error("nothing came in five seconds");
+        const bool is_here = ssl_ != nullptr && ::SSL_pending(ssl_) > 0;
+        if (!is_here && ::poll(&wanted, 1, 5000) <= 0) {
+            throw std::runtime_error("nothing came in five seconds");
+        }
         std::array<char, 65536> buffer{};
-        const auto size = ::recv(fd_, buffer.data(), buffer.size(), 0);
+        const auto size = ssl_ != nullptr ? ::SSL_read(ssl_, buffer.data(), buffer.size())
+                                          : ::recv(fd_, buffer.data(), buffer.size(), 0);
         if (size <= 0) return false;
         input_.append(buffer.data(), static_cast<std::size_t>(size));
         return true;
     }
 
     int fd_;
+    SSL* ssl_ = nullptr;
+    std::string tls_error_;
     std::string input_;
 };
 

@@ -180,16 +180,16 @@ def free_port():
 
 
 @contextlib.contextmanager
-def zookeeper():
+def zookeeper(settings=("tickTime=500", "minSessionTimeout=1000"), properties=()):
     """Apache ZooKeeper, the Debian package, on a free port; yields its connection string."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="roster-zookeeper-"))
     port = free_port()
     (directory / "zoo.cfg").write_text(
-        f"tickTime=500\ndataDir={directory}\nclientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
-        "minSessionTimeout=1000\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n")
+        f"dataDir={directory}\nclientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
+        "maxClientCnxns=0\n4lw.commands.whitelist=*\n" + "".join(f"{setting}\n" for setting in settings))
     jars = ":".join(["/etc/zookeeper/conf", *map(str, pathlib.Path("/usr/share/java").glob("*.jar"))])
     with open(directory / "log", "w") as log:
-        server = subprocess.Popen(["java", "-Xmx512m", "-cp", jars,
+        server = subprocess.Popen(["java", "-Xmx512m", *(f"-D{text}" for text in properties), "-cp", jars,
                                    "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(directory / "zoo.cfg")],
                                   stdout=log, stderr=log, cwd=directory)
 

@@ -37,6 +37,19 @@ TEST(Credentials, ip_is_proven_by_the_connection_and_other_schemes_by_nothing) {
     EXPECT_FALSE(authenticate("", "", ""));
 }
 
+TEST(Credentials, x509_is_proven_by_the_handshake_alone) {
+    EXPECT_EQ(authenticate("x509", "CN=a", "", {{"ip", "10.0.0.1"}, {"x509", "CN=a"}}),
+              std::vector<Id>{});
+    EXPECT_FALSE(authenticate("x509", "CN=a", "", {{"ip", "10.0.0.1"}}));
+}
+
+TEST(Credentials, a_certificate_is_its_subject_and_may_be_super) {
+    EXPECT_EQ(ids_of_certificate("CN=a", ""), (std::vector<Id>{{"x509", "CN=a"}}));
+    EXPECT_EQ(ids_of_certificate("CN=a", "CN=a"),
+              (std::vector<Id>{{"super", ""}, {"x509", "CN=a"}}));
+    EXPECT_EQ(ids_of_certificate("", ""), std::vector<Id>{});
+}
+
 TEST(Credentials, who_am_i_names_users_without_their_secrets) {
     std::string body;
     Encoder out(body);

@@ -64,6 +64,7 @@ struct FourLetterWordsTest : testing::Test {
     ServerFigures server;
     ProcessFigures process;
     ServerSettings settings{2181,
+                            -1,
                             "/var/lib/x",
                             42,
                             std::chrono::milliseconds(2000),

@@ -109,6 +109,7 @@ TEST_F(RequestProcessorTest, a_sync_is_answered_with_its_path_behind_the_writes_
     out.ustring("/no/such/path");
 
     EXPECT_EQ(client.ask(WireClient::request(1, OpCode::sync, path)).body, path);
+    EXPECT_EQ(client.ask(WireClient::request(1, OpCode::sync, path + "more")).body, path);
     client.send(WireClient::create(2, "/a") + WireClient::request(3, OpCode::sync, path) +
                 WireClient::read(4, OpCode::exists, "/a"));
     EXPECT_EQ(replies(client, 3), (Replies{{2, 0}, {3, 0}, {4, 0}}));

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <deque>
 #include <stdexcept>
 
 namespace coord {
@@ -156,6 +158,31 @@ TEST(Server, closes_connections_above_the_limit_per_address_at_once) {
     EXPECT_TRUE(two.is_closed());
     EXPECT_EQ(core.metric("roster_coord_connections_refused_total", "connections_per_address_max"),
               1);
+}
+
+TEST(Server, tells_many_of_a_change_in_turns_and_each_of_them_once) {
+    ServerOptions options;
+    options.turn_max = std::chrono::milliseconds(0);  // One a turn.
+    RunningCore core(options);
+    WireClient writer(core.port());
+    writer.open();
+    writer.ask(WireClient::create(1, "/a"));
+    std::deque<WireClient> watchers;
+    for (int i = 0; i < 20; ++i) {
+        watchers.emplace_back(core.port()).open();
+        watchers.back().ask(WireClient::read(1, OpCode::get_data, "/a", true));
+    }
+    const auto yielded = core.metric("roster_coord_turns_yielded_total");
+
+    writer.send(WireClient::set(2, "/a", "new") + WireClient::read(3, OpCode::get_data, "/a"));
+
+    for (auto& watcher : watchers) EXPECT_EQ(watcher.read_event().path, "/a");
+    EXPECT_GE(core.metric("roster_coord_turns_yielded_total"), yielded + 10);
+    for (auto& watcher : watchers) {
+        EXPECT_EQ(watcher.ask(WireClient::read(2, OpCode::exists, "/a")).header.xid, 2);
+    }
+    EXPECT_EQ(writer.read_reply().header.xid, 2);
+    EXPECT_EQ(writer.read_reply().header.xid, 3);
 }
 
 TEST(Server, tells_its_status_and_figures_to_any_thread) {

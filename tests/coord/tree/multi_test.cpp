@@ -121,6 +121,26 @@ TEST(Multi, is_refused_whole_when_an_operation_may_not_be_in_it) {
     EXPECT_FALSE(machine.has("/a"));
 }
 
+TEST(Multi, is_broken_by_the_flags_of_a_ttl_without_one_unless_it_has_failed_before) {
+    Machine machine;
+    constexpr auto flags = CreateMode::persistent_ttl;
+
+    const auto broken = machine.apply(
+        OpCode::multi, MultiBody().create("/a").create("/b", flags, OpCode::create).done());
+    const auto failed = machine.apply(
+        OpCode::multi, MultiBody().remove("/none").create("/b", flags, OpCode::create).done());
+
+    EXPECT_EQ(broken.error, Errc::marshalling_error);
+    EXPECT_TRUE(broken.body.empty());
+    EXPECT_TRUE(broken.events.empty());
+    EXPECT_FALSE(machine.has("/a"));
+    EXPECT_EQ(failed.error, Errc::ok);
+    EXPECT_EQ(to_hex(failed.body),
+              "ffffffff00ffffff9bffffff9b"
+              "ffffffff00fffffffefffffffe"
+              "ffffffff01ffffffff");
+}
+
 TEST(Multi, cut_anywhere_is_malformed) {
     Machine machine;
     const auto body = MultiBody().create("/a").set("/a", "data").remove("/a").done();

@@ -67,10 +67,12 @@ TEST(Reads, names_children_in_the_order_of_their_creation) {
     EXPECT_EQ(in.stat(), machine.stat("/p"));
 }
 
-TEST(Reads, the_empty_path_is_not_the_root) {
+TEST(Reads, the_empty_path_is_the_root_and_other_paths_are_taken_as_they_are) {
     const Machine machine;
 
-    for (const auto path : {"", "zookeeper", "/zookeeper/", "//"}) {
+    EXPECT_EQ(machine.read(OpCode::get_data, "").body, machine.read(OpCode::get_data, "/").body);
+    EXPECT_EQ(machine.children(""), std::vector<std::string>{"zookeeper"});
+    for (const auto path : {"zookeeper", "/zookeeper/", "//"}) {
         EXPECT_EQ(machine.read(OpCode::get_data, path).error, Errc::no_node) << path;
     }
     EXPECT_EQ(machine.read(OpCode::exists, std::string_view("/a\0", 3)).error, Errc::bad_arguments);

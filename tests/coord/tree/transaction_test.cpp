@@ -25,6 +25,14 @@ std::string told(const Outcome& outcome) {
     return text;
 }
 
+template <class Record>
+std::string encoded(const Record& record) {
+    std::string body;
+    Encoder out(body);
+    record.encode(out);
+    return body;
+}
+
 const std::vector<Acl> nobody_may{{0, {"world", "anyone"}}};
 
 TEST(Transaction, tells_watches_in_zookeepers_order) {
@@ -210,6 +218,32 @@ TEST(Transaction, the_reaper_removes_only_what_is_still_due) {
     EXPECT_FALSE(machine.has("/t"));
 }
 
+TEST(Transaction, a_null_path_is_a_wrong_one_to_what_sets_and_malformed_to_the_rest) {
+    Machine machine;
+    const std::string null(4, '\xFF');
+    const auto cut = [&](std::string body) { return null + body.substr(4); };
+
+    const auto set_data = cut(encoded(SetDataRequest{"", "data", -1}));
+    const auto set_acl = cut(encoded(SetAclRequest{"", open_acl_unsafe, -1}));
+    const auto remove = cut(encoded(RemoveRequest{"", -1}));
+
+    EXPECT_EQ(machine.apply(OpCode::set_data, set_data).error, Errc::bad_arguments);
+    EXPECT_EQ(machine.apply(OpCode::set_acl, set_acl).error, Errc::bad_arguments);
+    EXPECT_EQ(machine.apply(OpCode::remove, remove).error, Errc::marshalling_error);
+}
+
+TEST(Transaction, reconfig_is_disabled_and_takes_a_zxid_as_any_write) {
+    Machine machine;
+    const auto before = machine.tree.last_zxid();
+
+    std::string body(12, '\xFF');  // nobody joins or leaves
+    Encoder(body).int64(-1);
+    const auto outcome = machine.apply(OpCode::reconfig, body);
+
+    EXPECT_EQ(outcome.error, Errc::reconfig_disabled);
+    EXPECT_GT(machine.tree.last_zxid(), before);
+}
+
 TEST(Transaction, malformed_bodies_change_nothing) {
     Machine machine;
     for (const auto op : {OpCode::create,
@@ -218,6 +252,7 @@ TEST(Transaction, malformed_bodies_change_nothing) {
                           OpCode::remove,
                           OpCode::set_data,
                           OpCode::set_acl,
+                          OpCode::reconfig,
                           OpCode::delete_container}) {
         for (const auto body : {"", "\0\0\0\1", "\xFF\xFF\xFF\xFF"}) {
             EXPECT_EQ(machine.apply(op, body).error, Errc::marshalling_error);

@@ -1,5 +1,6 @@
 // The embedded core alone, for stock clients to talk to: core_for_tests DATA_DIR PORT [key=value…].
-// Prints its port when it listens, serves until SIGTERM. Keys: tick, session_min, session_max (ms).
+// Prints its port when it listens, serves until SIGTERM. Keys: tick, session_min, session_max,
+// reap (ms); snapshot_bytes; super (the digest).
 #include "coord/server/server.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -16,6 +17,10 @@ namespace {
 void set_option(coord::ServerOptions& options, std::string_view text) {
     const auto equals = text.find('=');
     const auto key = text.substr(0, equals);
+    if (key == "super") {
+        options.super_digest = text.substr(equals + 1);
+        return;
+    }
     const std::chrono::milliseconds value(std::stoi(std::string(text.substr(equals + 1))));
     if (key == "tick") options.tick = value;
     if (key == "session_min") options.session_timeout_min = value;
