@@ -236,11 +236,48 @@ void read_services(TableReader& in, ServicesFile& out, Scripts scripts) {
     }
 }
 
+bool is_cookie_secret(std::string_view text) {
+    return text.size() == 32 &&
+           text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
+// Whom DNS answers, and how much of it.
+void read_dns_limits(TableReader& in, DnsConfig& dns) {
+    const auto prefix = text_that("a prefix such as \"10.0.0.0/8\"", is_ip_prefix);
+    in.take_list("allow", dns.allow, prefix);
+    in.take_list("trusted", dns.trusted, prefix);
+    in.take("rate_limit", dns.rate_limit, integer<std::uint32_t>(0, 1'000'000));
+    in.take("rate_limit_slip", dns.rate_limit_slip, integer<std::uint32_t>(0, 100));
+    in.take("unverified_bytes_max", dns.unverified_bytes_max, integer<std::size_t>(512, 65507));
+    in.take_list("cookie_secrets",
+                 dns.cookie_secrets,
+                 text_that("a secret of 32 hexadecimal digits", is_cookie_secret));
+    in.take("tcp_connections_max", dns.tcp_connections_max, integer<std::size_t>(1, 1'000'000));
+    in.take("tcp_connections_max_per_client",
+            dns.tcp_connections_max_per_client,
+            integer<std::size_t>(1, 1'000'000));
+    in.take("tcp_idle_timeout",
+            dns.tcp_idle_timeout,
+            duration(milliseconds(100), std::chrono::minutes(10)));
+}
+
+void read_dns_tls(TableReader& in, DnsConfig& dns, const Kind<std::string>& address) {
+    in.take_list("tls_listen", dns.tls_listen, address);
+    std::string certificate;
+    std::string key;
+    in.take("tls_certificate", certificate, text());
+    in.take("tls_key", key, text());
+    dns.tls_certificate = certificate;
+    dns.tls_key = key;
+    if (!dns.tls_listen.empty() && (certificate.empty() || key.empty())) {
+        in.report("DNS over TLS needs \"tls_certificate\" and \"tls_key\"", "tls_listen");
+    }
+}
+
 void read_dns(TableReader& in, DnsConfig& dns) {
+    const auto address = text_that("an address such as \"127.0.0.1:8600\"", is_listen_address);
     in.take("enabled", dns.enabled, boolean());
-    in.take_list("listen",
-                 dns.listen,
-                 text_that("an address such as \"127.0.0.1:8600\"", is_listen_address));
+    in.take_list("listen", dns.listen, address);
     in.take("workers", dns.workers, integer<std::size_t>(1, 256));
     const auto ttl = duration<seconds>(seconds(0), std::chrono::hours(24 * 7));
     in.take("ttl", dns.ttl, ttl);
@@ -250,6 +287,10 @@ void read_dns(TableReader& in, DnsConfig& dns) {
     in.take("only_passing", dns.only_passing, boolean());
     in.take_list(
         "reverse", dns.reverse, text_that("a prefix such as \"10.0.0.0/8\"", is_ip_prefix));
+    in.take("identity", dns.identity, text());
+    in.take("version", dns.version, text());
+    read_dns_limits(in, dns);
+    read_dns_tls(in, dns, address);
     in.finish();
 }
 

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,6 +24,17 @@ namespace agent {
 
 inline constexpr std::chrono::milliseconds session_timeout_min{1'000};
 inline constexpr std::chrono::milliseconds session_timeout_max{600'000};
+
+// Loopback, private, shared, link-local and unique local addresses: no stranger has one.
+inline const std::vector<std::string> private_networks{"127.0.0.0/8",
+                                                       "10.0.0.0/8",
+                                                       "172.16.0.0/12",
+                                                       "192.168.0.0/16",
+                                                       "100.64.0.0/10",
+                                                       "169.254.0.0/16",
+                                                       "::1/128",
+                                                       "fc00::/7",
+                                                       "fe80::/10"};
 
 struct DnsConfig {
     bool enabled = true;
@@ -34,6 +46,21 @@ struct DnsConfig {
     std::size_t udp_bytes_max_loopback = 8192;
     bool only_passing = false;         // as Consul: warning instances are answered too
     std::vector<std::string> reverse;  // prefixes that are ours: "10.0.0.0/8"; loopback always
+    std::vector<std::string> allow = private_networks;  // who is answered; this host always is
+    // Whose addresses nobody forges: no limits of rate or size.
+    std::vector<std::string> trusted = private_networks;
+    std::uint32_t rate_limit = 200;  // UDP replies a second about one name to a stranger's network
+    std::uint32_t rate_limit_slip = 2;        // above it each so many is cut short, not dropped
+    std::size_t unverified_bytes_max = 512;   // UDP, to strangers without a cookie
+    std::vector<std::string> cookie_secrets;  // 32 hexadecimal digits each; none: our own
+    std::optional<std::string> identity;      // default: the node's name; empty: refused
+    std::optional<std::string> version;       // default: ours, to this host only; empty: refused
+    std::size_t tcp_connections_max = 1000;   // per address listened on
+    std::size_t tcp_connections_max_per_client = 100;  // not on loopback
+    std::chrono::milliseconds tcp_idle_timeout{10'000};
+    std::vector<std::string> tls_listen;  // DNS over TLS: "10.0.0.1:853"
+    std::filesystem::path tls_certificate;
+    std::filesystem::path tls_key;
 };
 
 struct HttpConfig {

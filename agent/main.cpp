@@ -153,7 +153,7 @@ public:
             },
             config_.checks.enable_local_script_checks ? agent::Scripts::allowed
                                                       : agent::Scripts::refused);
-        if (config_.dns.enabled) dns_.emplace(io_, dns_options());
+        if (config_.dns.enabled) dns_.emplace(dns_options());
         http_.emplace(http_options(),
                       http::Backend{io_, *registrar_, *catalog_, *kv_, journal_, [this] {
                                         return client_->last_zxid();
@@ -203,7 +203,8 @@ private:
                 .datacenter = config_.datacenter,
                 .node = config_.node,
                 .address = config_.address,
-                .version = ROSTER_VERSION};
+                .version = ROSTER_VERSION,
+                .unix_seconds = [] { return static_cast<std::uint32_t>(wall_clock_ms() / 1000); }};
     }
 
     http::ServerOptions http_options() {
@@ -304,6 +305,7 @@ private:
             config_.node_checks = next.node_checks;
             coord::set_log_levels(next.log.level, next.log.levels);
             services_dir_->reload();
+            if (dns_) dns_->reload();
             apply_definitions();
             log().info(
                 "services, checks and log levels reloaded services={} (the rest at a restart)",

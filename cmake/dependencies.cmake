@@ -31,7 +31,6 @@ function(need target module package)
   endif()
 endfunction()
 need(urcu_qsbr liburcu-qsbr liburcu-dev)
-need(urcu_cds liburcu-cds liburcu-dev)
 need(systemd libsystemd libsystemd-dev)
 
 # libraft: 0.15 loses acknowledged writes, 0.23 may change who owns memory in raft_step().

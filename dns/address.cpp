@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <cassert>
 #include <charconv>
+#include <cstring>
 
 namespace dns {
 
@@ -17,6 +18,12 @@ std::uint8_t nibble(const IpAddress& address, std::size_t i) {
 }
 
 }  // namespace
+
+bool IpAddress::is_loopback() const {
+    if (is_v4()) return bytes[0] == 127;
+    return size == 16 && bytes[15] == 1 &&
+           std::all_of(bytes.begin(), bytes.end() - 1, [](auto octet) { return octet == 0; });
+}
 
 std::optional<IpAddress> parse_ip(std::string_view text) {
     const std::string terminated(text);
@@ -45,11 +52,17 @@ std::optional<IpPrefix> parse_prefix(std::string_view text) {
 
 bool contains(const IpPrefix& prefix, const IpAddress& address) {
     if (prefix.address.size != address.size) return false;
-    for (std::size_t i = 0; i < prefix.bits; ++i) {
-        const auto differs = prefix.address.bytes[i / 8] ^ address.bytes[i / 8];
-        if ((static_cast<unsigned>(differs) << i % 8 & 0x80U) != 0) return false;
-    }
-    return true;
+    const std::size_t whole = prefix.bits / 8;
+    if (std::memcmp(prefix.address.bytes.data(), address.bytes.data(), whole) != 0) return false;
+    if (prefix.bits % 8 == 0) return true;
+    const unsigned differs = prefix.address.bytes[whole] ^ address.bytes[whole];
+    return differs >> (8 - prefix.bits % 8) == 0;
+}
+
+bool contains(const std::vector<IpPrefix>& prefixes, const IpAddress& address) {
+    return std::any_of(prefixes.begin(), prefixes.end(), [&](const IpPrefix& prefix) {
+        return contains(prefix, address);
+    });
 }
 
 std::string format_hex(const IpAddress& address) {

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace dns {
 
@@ -23,6 +24,7 @@ struct IpAddress {
 
     [[nodiscard]] Octets octets() const { return Octets(bytes).first(size); }
     [[nodiscard]] bool is_v4() const { return size == 4; }
+    [[nodiscard]] bool is_loopback() const;
 
     auto operator<=>(const IpAddress&) const = default;
 };
@@ -35,6 +37,7 @@ struct IpPrefix {
 std::optional<IpAddress> parse_ip(std::string_view text);
 std::optional<IpPrefix> parse_prefix(std::string_view text);  // "10.0.0.0/8"
 bool contains(const IpPrefix& prefix, const IpAddress& address);
+bool contains(const std::vector<IpPrefix>& prefixes, const IpAddress& address);
 
 // 10.0.0.1 is "0a000001", as in <hexip>.addr.<domain>.
 std::string format_hex(const IpAddress& address);

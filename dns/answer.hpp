@@ -44,6 +44,12 @@ public:
     // Of the additional ones only as many as fit behind a complete set.
     Copied copy(std::span<std::uint8_t> room, Anchors anchors, Random& random) const;
 
+    // Asks for the memory it begins in, ahead of copy().
+    void fetch() const {
+        const auto* begin = reinterpret_cast<const char*>(this);
+        for (int line = 0; line < 3; ++line) __builtin_prefetch(begin + 64 * line);
+    }
+
     [[nodiscard]] std::size_t count() const { return count_; }
     bool operator==(const Answer& other) const;
 

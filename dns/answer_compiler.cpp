@@ -1,6 +1,7 @@
 #include "dns/answer_compiler.hpp"
 
 #include "dns/query.hpp"
+#include "dns/reply_draft.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -10,8 +11,8 @@ namespace dns {
 
 namespace {
 
-// What is left of a message over TCP after the longest question, OPT and one error option.
-constexpr std::size_t answer_bytes_max = 65'535 - header_bytes - name_bytes_max - 4 - 11 - 6;
+// What is left of a message over TCP after the longest question and OPT.
+constexpr std::size_t answer_bytes_max = 65'535 - header_bytes - name_bytes_max - 4 - opt_bytes_max;
 // RFC 6763 §6.2 wants TXT small; this only keeps one node's metadata from filling a message.
 constexpr std::size_t txt_bytes_max = 4096;
 
@@ -185,7 +186,9 @@ void AnswerCompiler::apply(const agent::Publication& publication) {
     for (const auto& name : publication.removed_services) remove_service(name);
     for (const auto& name : publication.removed_nodes) remove_node(name);
     rebuild_reverse();
-    table_.commit(static_cast<std::uint32_t>(publication.index), publication.synced);
+    const auto known = publication.connected ? Freshness::current : Freshness::stale;
+    table_.commit(static_cast<std::uint32_t>(publication.index),
+                  publication.synced ? known : Freshness::unsynced);
 }
 
 void AnswerCompiler::update_node(const std::shared_ptr<const agent::NodeView>& view) {

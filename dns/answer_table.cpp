@@ -1,11 +1,15 @@
 #include "dns/answer_table.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <random>
-#include <urcu/rculfhash.h>
+#include <sys/mman.h>
 #include <urcu/urcu-qsbr.h>
 #include <utility>
 #include <vector>
@@ -51,6 +55,15 @@ Registration& registration() {
     return mine;
 }
 
+// The least number of slots, and from which size on they are worth huge pages.
+constexpr std::size_t slots_min = 1024;
+constexpr std::size_t huge_page_bytes = std::size_t{2} << 20U;
+
+// A slot: the upper 16 bits of the hash, and a pointer, which in user space has at most 48 bits.
+constexpr std::uint64_t pointer_mask = (std::uint64_t{1} << 48U) - 1;
+constexpr std::uint64_t never_used = 0;
+constexpr std::uint64_t gone = 1;  // A name was here: others may lie beyond.
+
 // Stands for the grace period that lies between a reader's last look and the freeing.
 char grace_period = 0;
 
@@ -64,7 +77,7 @@ ReadSection::~ReadSection() {
 }
 
 // One allocation: the key's octets stand behind the object.
-struct AnswerTable::Node final : cds_lfht_node, Answers {
+struct AnswerTable::Node final : Answers {
     std::uint64_t hash = 0;
     std::uint32_t holds = 0;  // of the writer: names below, and hold()
     bool own = false;         // of the writer: put() and not removed
@@ -73,7 +86,6 @@ struct AnswerTable::Node final : cds_lfht_node, Answers {
 
     static Node* make(Space space, std::uint64_t hash, std::string_view key) {
         auto* node = new (::operator new(sizeof(Node) + key.size())) Node;
-        cds_lfht_node_init(node);
         node->hash = hash;
         node->space = space;
         node->key_bytes = static_cast<std::uint16_t>(key.size());
@@ -96,10 +108,47 @@ struct AnswerTable::Node final : cds_lfht_node, Answers {
     }
 };
 
+struct AnswerTable::Slots {
+    explicit Slots(std::size_t count) : mask(count - 1) {
+        const std::size_t bytes = count * sizeof(std::atomic<std::uint64_t>);
+        const bool huge = bytes >= huge_page_bytes;
+        void* memory = std::aligned_alloc(huge ? huge_page_bytes : 64, bytes);
+        if (memory == nullptr) throw std::bad_alloc();
+        if (huge) ::madvise(memory, bytes, MADV_HUGEPAGE);
+        words = static_cast<std::atomic<std::uint64_t>*>(memory);
+        std::uninitialized_fill_n(words, count, never_used);
+    }
+    ~Slots() { std::free(words); }
+    Slots(const Slots&) = delete;
+    Slots& operator=(const Slots&) = delete;
+
+    // Null for a slot that holds no name.
+    static Node* node_of(std::uint64_t word) {
+        return word <= gone ? nullptr : reinterpret_cast<Node*>(word & pointer_mask);
+    }
+    static std::uint64_t word_of(const Node& node) {
+        const auto pointer = reinterpret_cast<std::uint64_t>(&node);
+        assert((pointer & ~pointer_mask) == 0);
+        return (node.hash & ~pointer_mask) | pointer;
+    }
+    // Whether that took a slot that was never used.
+    [[nodiscard]] bool put(const Node& node) const {
+        std::size_t i = node.hash & mask;
+        while (words[i].load(std::memory_order_relaxed) > gone) i = (i + 1) & mask;
+        const bool fresh = words[i].load(std::memory_order_relaxed) == never_used;
+        words[i].store(word_of(node), std::memory_order_release);
+        return fresh;
+    }
+
+    std::size_t mask;
+    std::atomic<std::uint64_t>* words;
+};
+
 struct AnswerTable::Garbage {
     rcu_head head{};
     std::vector<Answer::Pointer> answers;
     std::vector<Node*> nodes;
+    std::vector<std::unique_ptr<Slots>> slots;
 
     ~Garbage() {
         for (auto* node : nodes) Node::destroy(node);
@@ -111,33 +160,16 @@ struct AnswerTable::Garbage {
     }
 };
 
-struct AnswerTable::Buckets {
-    cds_lfht* table = cds_lfht_new_flavor(
-        1024, 1024, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_qsbr_flavor, nullptr);
-    ~Buckets() {
-        const int failed = cds_lfht_destroy(table, nullptr);
-        assert(failed == 0);
-    }
-};
-
 AnswerTable::AnswerTable()
-    : buckets_(std::make_unique<Buckets>()),
-      seed_(std::uint64_t{std::random_device()()} << 32U | std::random_device()()) {
-    assert(buckets_->table != nullptr);
-}
+    : slots_(new Slots(slots_min)),
+      seed_(std::uint64_t{std::random_device()()} << 32U | std::random_device()()) {}
 
 AnswerTable::~AnswerTable() {
-    {
-        const ReadSection section;
-        cds_lfht_iter at;
-        for (cds_lfht_first(buckets_->table, &at); cds_lfht_iter_get_node(&at) != nullptr;
-             cds_lfht_next(buckets_->table, &at)) {
-            auto* node = static_cast<Node*>(cds_lfht_iter_get_node(&at));
-            cds_lfht_del(buckets_->table, node);
-            garbage().nodes.push_back(node);
-        }
+    const std::unique_ptr<Slots> slots(slots_.load());
+    for (std::size_t i = 0; i <= slots->mask; ++i) {
+        if (auto* node = Slots::node_of(slots->words[i].load())) garbage().nodes.push_back(node);
     }
-    commit(serial(), false);
+    commit(serial(), freshness());
     urcu_qsbr_barrier();
 }
 
@@ -145,48 +177,93 @@ std::uint64_t AnswerTable::hash(Space space, Octets key) const {
     return hash_octets(key, seed_ + static_cast<std::uint64_t>(space));
 }
 
-AnswerTable::Node* AnswerTable::find_node(Space space, Octets key) const {
-    struct Wanted {
-        Space space;
-        std::string_view key;
-    };
-    const Wanted wanted{space, text(key)};
-    const auto match = [](cds_lfht_node* link, const void* passed) -> int {
-        __tsan_acquire(link);
-        const auto& node = static_cast<const Node&>(*link);
-        const auto& other = *static_cast<const Wanted*>(passed);
-        return node.space == other.space && node.key() == other.key ? 1 : 0;
-    };
-    cds_lfht_iter found;
-    cds_lfht_lookup(buckets_->table, hash(space, key), match, &wanted, &found);
-    return static_cast<Node*>(cds_lfht_iter_get_node(&found));
+void AnswerTable::fetch_slot(std::uint64_t hash) const {
+    const auto& slots = *slots_.load(std::memory_order_acquire);
+    __builtin_prefetch(&slots.words[hash & slots.mask]);
 }
 
-const Answers* AnswerTable::find(Space space, Octets key) const { return find_node(space, key); }
+// The first name that may be the one: another of the same 16 bits is rare.
+void AnswerTable::fetch_name(std::uint64_t hash) const {
+    const auto& slots = *slots_.load(std::memory_order_acquire);
+    for (std::size_t i = hash & slots.mask;; i = (i + 1) & slots.mask) {
+        const auto word = slots.words[i].load(std::memory_order_acquire);
+        if (word == never_used) return;
+        if (((word ^ hash) & ~pointer_mask) != 0 || word == gone) continue;
+        const auto* node = reinterpret_cast<const char*>(word & pointer_mask);
+        __builtin_prefetch(node);
+        __builtin_prefetch(node + 64);
+        return;
+    }
+}
+
+AnswerTable::Node* AnswerTable::find_node(Space space, Octets key, std::uint64_t hash) const {
+    const auto& slots = *slots_.load(std::memory_order_acquire);
+    for (std::size_t i = hash & slots.mask;; i = (i + 1) & slots.mask) {
+        const auto word = slots.words[i].load(std::memory_order_acquire);
+        if (word == never_used) return nullptr;
+        if (((word ^ hash) & ~pointer_mask) != 0) continue;
+        auto* node = Slots::node_of(word);
+        if (node == nullptr || node->hash != hash || node->space != space) continue;
+        if (node->key() == text(key)) return node;
+    }
+}
+
+AnswerTable::Node* AnswerTable::find_node(Space space, std::string_view key) const {
+    return find_node(space, octets(key), hash(space, octets(key)));
+}
+
+const Answers* AnswerTable::find(Space space, Octets key, std::uint64_t hash) const {
+    return find_node(space, key, hash);
+}
 
 AnswerTable::Garbage& AnswerTable::garbage() {
     if (!garbage_) garbage_ = std::make_unique<Garbage>();
     return *garbage_;
 }
 
+// At most five of eight slots are used. New ones are filled while readers use the old ones.
+void AnswerTable::make_room() {
+    const auto* before = slots_.load(std::memory_order_relaxed);
+    if ((used_ + 1) * 8 <= (before->mask + 1) * 5) return;
+    const std::size_t live = names_.load(std::memory_order_relaxed);
+    auto after = std::make_unique<Slots>(std::bit_ceil(std::max(slots_min, live * 3)));
+    used_ = 0;
+    for (std::size_t i = 0; i <= before->mask; ++i) {
+        const auto word = before->words[i].load(std::memory_order_relaxed);
+        if (const auto* node = Slots::node_of(word)) used_ += after->put(*node) ? 1U : 0U;
+    }
+    garbage().slots.emplace_back(slots_.exchange(after.release(), std::memory_order_acq_rel));
+}
+
+void AnswerTable::insert(Node& node) {
+    make_room();
+    used_ += slots_.load(std::memory_order_relaxed)->put(node) ? 1U : 0U;
+    names_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void AnswerTable::erase(const Node& node) {
+    const auto& slots = *slots_.load(std::memory_order_relaxed);
+    const auto word = Slots::word_of(node);
+    std::size_t i = node.hash & slots.mask;
+    while (slots.words[i].load(std::memory_order_relaxed) != word) i = (i + 1) & slots.mask;
+    slots.words[i].store(gone, std::memory_order_release);
+    names_.fetch_sub(1, std::memory_order_relaxed);
+}
+
 // The node of a name, made together with its ancestors if it is new.
 AnswerTable::Node& AnswerTable::open(Space space, std::string_view key) {
     assert(!key.empty());
-    if (auto* node = find_node(space, octets(key))) return *node;
+    if (auto* node = find_node(space, key)) return *node;
     const std::string_view parent = key.substr(1U + static_cast<std::uint8_t>(key[0]));
     if (!parent.empty()) ++open(space, parent).holds;
     auto* node = Node::make(space, hash(space, octets(key)), key);
-    __tsan_release(static_cast<cds_lfht_node*>(node));
-    cds_lfht_add(buckets_->table, node->hash, node);
-    names_.fetch_add(1, std::memory_order_relaxed);
+    insert(*node);
     return *node;
 }
 
 void AnswerTable::close_unneeded(Node& node) {
     if (node.own || node.holds > 0) return;
-    const int failed = cds_lfht_del(buckets_->table, &node);
-    assert(failed == 0);
-    names_.fetch_sub(1, std::memory_order_relaxed);
+    erase(node);
     garbage().nodes.push_back(&node);
     const std::string_view parent =
         node.key().substr(1U + static_cast<std::uint8_t>(node.key()[0]));
@@ -206,39 +283,34 @@ void AnswerTable::set(Node& node, AnswerSet answers) {
 }
 
 void AnswerTable::put(Space space, std::string_view key, AnswerSet answers) {
-    const ReadSection section;
     Node& node = open(space, key);
     node.own = true;
     set(node, std::move(answers));
 }
 
 void AnswerTable::remove(Space space, std::string_view key) {
-    const ReadSection section;
-    Node* node = find_node(space, octets(key));
+    Node* node = find_node(space, key);
     assert(node != nullptr && node->own);
     node->own = false;
     if (node->holds > 0) set(*node, {});
     close_unneeded(*node);
 }
 
-void AnswerTable::hold(Space space, std::string_view key) {
-    const ReadSection section;
-    ++open(space, key).holds;
-}
+void AnswerTable::hold(Space space, std::string_view key) { ++open(space, key).holds; }
 
 void AnswerTable::release(Space space, std::string_view key) {
-    const ReadSection section;
-    Node* node = find_node(space, octets(key));
+    Node* node = find_node(space, key);
     assert(node != nullptr && node->holds > 0);
     --node->holds;
     close_unneeded(*node);
 }
 
-void AnswerTable::commit(std::uint32_t serial, bool ready) {
+void AnswerTable::commit(std::uint32_t serial, Freshness freshness) {
     serial_.store(serial, std::memory_order_release);
-    if (ready) ready_.store(true, std::memory_order_release);
+    if (freshness == Freshness::unsynced && freshness_ != freshness) freshness = Freshness::stale;
+    freshness_.store(freshness, std::memory_order_release);
     if (!garbage_) return;
-    const ReadSection section;
+    const ReadSection section;  // call_rcu wants a registered thread.
     urcu_qsbr_call_rcu(&garbage_.release()->head, &Garbage::free_after);
 }
 

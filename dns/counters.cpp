@@ -23,6 +23,8 @@ constexpr std::array<Named, counted_types> types{{{rr::a, "A"},
                                                   {rr::ns, "NS"},
                                                   {rr::cname, "CNAME"},
                                                   {rr::any, "ANY"},
+                                                  {rr::svcb, "SVCB"},
+                                                  {rr::https, "HTTPS"},
                                                   {0, "other"}}};
 constexpr std::array<Named, counted_rcodes> rcodes{{{0, "NOERROR"},
                                                     {1, "FORMERR"},
@@ -30,7 +32,8 @@ constexpr std::array<Named, counted_rcodes> rcodes{{{0, "NOERROR"},
                                                     {3, "NXDOMAIN"},
                                                     {4, "NOTIMP"},
                                                     {5, "REFUSED"},
-                                                    {16, "BADVERS"}}};
+                                                    {16, "BADVERS"},
+                                                    {23, "BADCOOKIE"}}};
 
 template <std::size_t n>
 std::size_t index_of(const std::array<Named, n>& names, std::uint16_t number) {
@@ -43,12 +46,18 @@ using Labelled = std::vector<std::pair<std::string, std::string>>;
 
 }  // namespace
 
-void Counters::count(const Reply& reply) {
+void Counters::count_query(const Reply& reply) {
     if (reply.drop == Drop::too_short) return dropped_short.add();
     if (reply.drop == Drop::response) return dropped_response.add();
     queries[index_of(types, reply.type)].add();
+    if (reply.has_cookie) cookies.add();
+}
+
+void Counters::count_response(const Reply& reply) {
     responses[index_of(rcodes, static_cast<std::uint16_t>(reply.rcode))].add();
     if (reply.truncated) truncated.add();
+    if (reply.stale) stale.add();
+    if (reply.prohibited) prohibited.add();
 }
 
 std::vector<coord::Metric> collect(const std::vector<Counted>& sets) {
@@ -66,30 +75,48 @@ std::vector<coord::Metric> collect(const std::vector<Counted>& sets) {
         metrics.push_back(
             {coord::MetricKind::counter, name, help, static_cast<double>(sum), std::move(labels)});
     };
-    for (const std::string_view transport : {"udp", "tcp"}) {
+    constexpr std::array<std::string_view, 3> transports{"udp", "tcp", "tls"};
+    for (const auto transport : transports) {
         for (std::size_t i = 0; i < types.size(); ++i) {
             add(
                 "roster_dns_queries_total",
-                "Queries answered, by transport and type.",
+                "Queries, by transport and type.",
                 {{"transport", std::string(transport)}, {"type", std::string(types[i].name)}},
                 [i](const Counters& set) { return set.queries[i].value(); },
                 transport);
         }
     }
-    for (std::size_t i = 0; i < rcodes.size(); ++i) {
-        add("roster_dns_responses_total",
-            "Responses, by rcode.",
-            {{"rcode", std::string(rcodes[i].name)}},
-            [i](const Counters& set) { return set.responses[i].value(); });
+    for (const auto transport : transports) {
+        for (std::size_t i = 0; i < rcodes.size(); ++i) {
+            add(
+                "roster_dns_responses_total",
+                "Responses, by transport and rcode.",
+                {{"transport", std::string(transport)}, {"rcode", std::string(rcodes[i].name)}},
+                [i](const Counters& set) { return set.responses[i].value(); },
+                transport);
+        }
     }
-    add("roster_dns_truncated_total", "Responses with TC=1.", {}, [](const Counters& set) {
-        return set.truncated.value();
-    });
-    constexpr std::array<std::pair<const char*, coord::Counter Counters::*>, 5> reasons{
+    const auto add_plain =
+        [&](const char* name, const char* help, coord::Counter Counters::*member) {
+            add(name, help, {}, [member](const Counters& set) { return (set.*member).value(); });
+        };
+    add_plain("roster_dns_truncated_total", "Responses with TC=1.", &Counters::truncated);
+    add_plain("roster_dns_stale_total",
+              "Responses given while the coordination core was gone.",
+              &Counters::stale);
+    add_plain("roster_dns_prohibited_total",
+              "Queries refused because their network is not allowed.",
+              &Counters::prohibited);
+    add_plain("roster_dns_cookies_total", "Queries with a DNS cookie.", &Counters::cookies);
+    add_plain("roster_dns_cut_short_total",
+              "Responses without records, because of the rate limit.",
+              &Counters::cut_short);
+    constexpr std::array<std::pair<const char*, coord::Counter Counters::*>, 6> reasons{
         {{"short", &Counters::dropped_short},
          {"response", &Counters::dropped_response},
          {"source", &Counters::dropped_source},
          {"oversize", &Counters::dropped_oversize},
+         {"rate", &Counters::dropped_rate},
          {"send", &Counters::dropped_send}}};
     for (const auto& [reason, member] : reasons) {
         add("roster_dns_dropped_total",

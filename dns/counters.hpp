@@ -16,24 +16,30 @@
 
 namespace dns {
 
-inline constexpr std::size_t counted_types = 10;
-inline constexpr std::size_t counted_rcodes = 7;
+inline constexpr std::size_t counted_types = 12;
+inline constexpr std::size_t counted_rcodes = 8;
 
 struct alignas(128) Counters {
     std::array<coord::Counter, counted_types> queries;
     std::array<coord::Counter, counted_rcodes> responses;
     coord::Counter truncated;
+    coord::Counter stale;             // answered while the core was gone
+    coord::Counter prohibited;        // refused: not from an allowed network
+    coord::Counter cookies;           // queries with one
+    coord::Counter cut_short;         // by the rate limit
     coord::Counter dropped_short;     // less than a header
     coord::Counter dropped_response;  // QR=1
     coord::Counter dropped_source;    // UDP: from port 0, from ourselves, from a group
     coord::Counter dropped_oversize;  // UDP: more than the buffer takes
+    coord::Counter dropped_rate;      // UDP: by the rate limit
     coord::Counter dropped_send;      // UDP: the kernel would not take the reply
 
-    void count(const Reply& reply);
+    void count_query(const Reply& reply);
+    void count_response(const Reply& reply);
 };
 
 struct Counted {
-    std::string_view transport;  // "udp", "tcp"
+    std::string_view transport;  // "udp", "tcp", "tls"
     const Counters* counters = nullptr;
 };
 

@@ -91,11 +91,7 @@ void Grammar::add_reverse(const IpPrefix& prefix) {
     }
 }
 
-bool Grammar::is_ours(const IpAddress& address) const {
-    return std::any_of(prefixes_.begin(), prefixes_.end(), [&](const IpPrefix& prefix) {
-        return contains(prefix, address);
-    });
-}
+bool Grammar::is_ours(const IpAddress& address) const { return contains(prefixes_, address); }
 
 void Grammar::locate(const QueryName& name, Place& place) const {
     place.kind = Place::Kind::outside;
@@ -140,6 +136,7 @@ void Grammar::locate_forward(const QueryName& name, std::size_t labels, Place& p
     if (service_labels == 2 && is_underscored(name.label(0)) && is_underscored(name.label(1)) &&
         !compose(name.label(0), name.label(1), place)) {
         place.kind = Kind::missing;
+        place.key = {};
     }
 }
 

@@ -4,9 +4,11 @@
 // Fed by:  Responder, with the octets of a datagram or of a TCP frame.
 // Thread:  any; pure.
 // Holds:   the checks come in one fixed order (see parse_query), none costs more than the
-//          message's length, and nothing behind the last counted record is looked at.
+//          message's length, and nothing behind the last counted record is looked at. What later
+//          steps need is copied out: the reply is written over the message.
 // Fails:   a QueryFault, which says what may be answered at all.
 
+#include "dns/cookie.hpp"
 #include "dns/name.hpp"
 
 #include <cstddef>
@@ -26,12 +28,17 @@ enum class Rcode : std::uint16_t {
     not_implemented = 4,
     refused = 5,
     bad_version = 16,
+    bad_cookie = 23,
 };
 
 // RFC 8914: why, beside the rcode.
 enum class ExtendedError : std::uint16_t {
+    stale_answer = 3,
     not_ready = 14,
+    prohibited = 18,
+    stale_name_error = 19,
     not_authoritative = 20,
+    not_supported = 21,
     invalid_type = 30
 };
 
@@ -46,6 +53,8 @@ inline constexpr std::uint16_t txt = 16;
 inline constexpr std::uint16_t aaaa = 28;
 inline constexpr std::uint16_t srv = 33;
 inline constexpr std::uint16_t opt = 41;
+inline constexpr std::uint16_t svcb = 64;
+inline constexpr std::uint16_t https = 65;
 inline constexpr std::uint16_t nxname = 128;
 inline constexpr std::uint16_t tkey = 249;
 inline constexpr std::uint16_t tsig = 250;
@@ -56,15 +65,26 @@ inline constexpr std::uint16_t any = 255;
 
 inline constexpr std::uint16_t class_in = 1;
 inline constexpr std::uint16_t class_chaos = 3;
+inline constexpr std::uint16_t class_any = 255;
+
+// What a query may bring beside its question.
+inline constexpr std::size_t records_max = 16;
 
 struct Edns {
     bool present = false;
     bool dnssec_ok = false;
-    std::uint16_t payload = 0;  // what the client can take; below 512 means 512
+    bool wants_identity = false;     // NSID, RFC 5001
+    bool wants_keepalive = false;    // RFC 7828
+    bool wants_padding = false;      // RFC 7830
+    bool has_cookie = false;         // RFC 7873
+    bool has_server_cookie = false;  // one of the length of ours
+    std::uint16_t payload = 0;       // what the client can take; below 512 means 512
+    Cookie cookie{};                 // the client's half, and ours if there was one
 };
 
 struct Query {
     QueryName name;
+    bool has_question = true;  // RFC 7873 §5.4: a query for nothing but a cookie has none
     std::uint16_t type = 0;
     std::uint16_t klass = 0;
     std::size_t question_end = 0;
@@ -78,6 +98,7 @@ enum class QueryFault {
     not_implemented,  // an opcode we do not speak
     format_error,
     bad_version,  // EDNS above 0; the question is valid
+    bad_option,   // a format error in what is known to be EDNS: its reply has OPT
 };
 
 QueryFault parse_query(Octets message, Query& query);

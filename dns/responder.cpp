@@ -39,23 +39,9 @@ const Answer* find_answer(const Answers& answers, std::uint16_t type) {
     return nullptr;
 }
 
-void write_u16(std::uint8_t* to, std::size_t value) {
-    to[0] = static_cast<std::uint8_t>(value >> 8U);
-    to[1] = static_cast<std::uint8_t>(value);
-}
-
-void write_u32(std::uint8_t* to, std::uint32_t value) {
-    write_u16(to, value >> 16U);
-    write_u16(to + 2, value);
-}
-
-// 12 octets: ID and opcode of the query, QR=1, every other flag and every count 0. The only reply
-// to what could not be read.
-Reply header_only(std::span<std::uint8_t> buffer, Rcode rcode) {
-    buffer[2] = static_cast<std::uint8_t>(0x80U | (buffer[2] & 0x78U));
-    buffer[3] = static_cast<std::uint8_t>(rcode);
-    std::memset(&buffer[4], 0, 8);
-    return {.bytes = header_bytes, .rcode = rcode};
+// A datagram from a loopback address was sent on this host: the kernel takes none from outside.
+bool is_local(const Client& client, const Transport& transport) {
+    return transport.loopback || client.address.is_loopback();
 }
 
 // TKEY, TSIG and OPT are no types to ask for; RFC 9824 §3.5 says the same of NXNAME.
@@ -92,158 +78,152 @@ private:
     std::size_t size_ = 0;
 };
 
-// The reply as far as it is written: the question stands, records follow it.
-class Responder::Draft {
-public:
-    Draft(std::span<std::uint8_t> buffer, std::size_t at, std::size_t limit, const Edns& edns)
-        : buffer_(buffer.first(limit)),
-          at_(at),
-          end_(limit - (edns.present ? opt_bytes : 0)),
-          edns_(edns) {}
-
-    void fail(Rcode rcode, std::optional<ExtendedError> why = {}) {
-        rcode_ = rcode;
-        why_ = why;
-    }
-    void set_authoritative(bool on) { authoritative_ = on; }
-
-    // The name that is being answered, and the apex of its zone.
-    Anchors anchors;
-
-    [[nodiscard]] std::size_t at() const { return at_; }
-    [[nodiscard]] Octets written() const { return buffer_.first(at_); }
-    [[nodiscard]] bool truncated() const { return truncated_; }
-
-    void add(Section section,
-             std::size_t owner,
-             std::uint16_t type,
-             std::uint16_t klass,
-             std::uint32_t ttl,
-             Octets rdata) {
-        if (end_ - at_ < 12 + rdata.size()) {
-            truncated_ = true;
-            return;
-        }
-        std::uint8_t* to = &buffer_[at_];
-        write_u16(to, 0xC000U | owner);
-        write_u16(to + 2, type);
-        write_u16(to + 4, klass);
-        write_u32(to + 6, ttl);
-        write_u16(to + 10, rdata.size());
-        std::memcpy(to + 12, rdata.data(), rdata.size());
-        at_ += 12 + rdata.size();
-        ++count(section);
-    }
-
-    void add(Section section, const Answer& answer, Anchors where, Random& random) {
-        const auto copied = answer.copy(buffer_.subspan(at_, end_ - at_), where, random);
-        at_ += copied.bytes;
-        count(section) = static_cast<std::uint16_t>(count(section) + copied.answers);
-        extras_ = static_cast<std::uint16_t>(extras_ + copied.extras);
-        // Additional data is left out without TC (RFC 2181 §9).
-        if (section != Section::additional) truncated_ |= !copied.complete;
-    }
-
-    Reply finish(std::uint16_t type, std::size_t payload) {
-        if (edns_.present) add_opt(payload);
-        buffer_[2] = static_cast<std::uint8_t>(0x80U | (authoritative_ ? 0x04U : 0U) |
-                                               (truncated_ ? 0x02U : 0U) | (buffer_[2] & 0x01U));
-        buffer_[3] = static_cast<std::uint8_t>(static_cast<unsigned>(rcode_) & 0x0FU);
-        write_u16(&buffer_[4], 1);
-        write_u16(&buffer_[6], answers_);
-        write_u16(&buffer_[8], authorities_);
-        write_u16(&buffer_[10], extras_);
-        return {.bytes = at_, .rcode = rcode_, .type = type, .truncated = truncated_};
-    }
-
-private:
-    std::uint16_t& count(Section section) {
-        if (section == Section::answer) return answers_;
-        return section == Section::authority ? authorities_ : extras_;
-    }
-
-    // RFC 6891 §6.1: our payload size, the upper rcode bits, version 0, DO as asked, all else 0.
-    void add_opt(std::size_t payload) {
-        assert(buffer_.size() - at_ >= opt_bytes);
-        std::uint8_t* to = &buffer_[at_];
-        std::memset(to, 0, opt_bytes);
-        write_u16(to + 1, rr::opt);
-        write_u16(to + 3, payload);
-        to[5] = static_cast<std::uint8_t>(static_cast<unsigned>(rcode_) >> 4U);
-        to[7] = edns_.dnssec_ok ? 0x80 : 0;
-        at_ += opt_bytes;
-        ++extras_;
-        if (!why_ || buffer_.size() - at_ < 6) return;
-        write_u16(to + 9, 6);
-        write_u16(to + 11, 15);  // RFC 8914
-        write_u16(to + 13, 2);
-        write_u16(to + 15, static_cast<std::size_t>(*why_));
-        at_ += 6;
-    }
-
-    std::span<std::uint8_t> buffer_;
-    std::size_t at_;
-    std::size_t end_;  // of the records; behind it is room for OPT
-    const Edns& edns_;
-    Rcode rcode_ = Rcode::no_error;
-    std::optional<ExtendedError> why_;
-    bool authoritative_ = false;
-    bool truncated_ = false;
-    std::uint16_t answers_ = 0;
-    std::uint16_t authorities_ = 0;
-    std::uint16_t extras_ = 0;
-};
-
 Responder::Responder(const AnswerTable& table, const Grammar& grammar, ResponderOptions options)
     : table_(table), grammar_(grammar), options_(std::move(options)) {
-    options_.identity.resize(std::min<std::size_t>(options_.identity.size(), 255));
+    options_.identity.resize(std::min(options_.identity.size(), identity_bytes_max));
     options_.version.resize(std::min<std::size_t>(options_.version.size(), 255));
 }
 
-Reply Responder::respond(std::span<std::uint8_t> buffer,
-                         std::size_t query_bytes,
-                         const Transport& transport,
-                         Random& random) const {
-    assert(query_bytes <= buffer.size());
-    Query query;
-    const auto fault = parse_query(buffer.first(query_bytes), query);
-    if (fault == QueryFault::too_short) return {.drop = Drop::too_short};
-    if (fault == QueryFault::response) return {.drop = Drop::response};
-    if (fault == QueryFault::not_implemented) return header_only(buffer, Rcode::not_implemented);
-    if (fault == QueryFault::format_error) return header_only(buffer, Rcode::format_error);
+void Responder::respond(std::span<Exchange> batch,
+                        const Transport& transport,
+                        Random& random) const {
+    for (auto& exchange : batch) read(exchange);
+    for (const auto& exchange : batch) {
+        if (!exchange.place.key.empty()) table_.fetch_name(exchange.hash);
+    }
+    for (auto& exchange : batch) look_up(exchange);
+    for (auto& exchange : batch) write(exchange, transport, random);
+}
+
+void Responder::read(Exchange& exchange) const {
+    assert(exchange.query_bytes <= exchange.buffer.size());
+    exchange.fault = parse_query(exchange.buffer.first(exchange.query_bytes), exchange.query);
+    exchange.place.key = {};
+    if (exchange.fault != QueryFault::none || exchange.query.klass != class_in) return;
+    grammar_.locate(exchange.query.name, exchange.place);
+    if (exchange.place.key.empty()) return;
+    exchange.hash = table_.hash(exchange.place.zone->space, exchange.place.key);
+    table_.fetch_slot(exchange.hash);
+}
+
+void Responder::look_up(Exchange& exchange) const {
+    exchange.answers = nullptr;
+    const auto& place = exchange.place;
+    if (place.key.empty()) return;
+    exchange.answers = table_.find(place.zone->space, place.key, exchange.hash);
+    if (exchange.answers == nullptr) return;
+    if (const auto* answer = find_answer(*exchange.answers, exchange.query.type)) answer->fetch();
+}
+
+void Responder::write(Exchange& exchange, const Transport& transport, Random& random) const {
+    const auto& query = exchange.query;
+    const auto finish = [&](const Reply& reply) { exchange.reply = reply; };
+    switch (exchange.fault) {
+        case QueryFault::too_short: return finish({.drop = Drop::too_short});
+        case QueryFault::response: return finish({.drop = Drop::response});
+        case QueryFault::not_implemented:
+        case QueryFault::format_error: {
+            const bool is_format = exchange.fault == QueryFault::format_error;
+            finish(reply_with_header(exchange.buffer,
+                                     is_format ? Rcode::format_error : Rcode::not_implemented));
+            exchange.reply.verified = is_trusted(exchange.client, transport);
+            return;
+        }
+        default: break;
+    }
+    const bool verified = is_verified(exchange, transport);
     std::size_t limit = message_bytes_max;
     if (!transport.tcp) {
         const std::size_t asked = query.edns.present ? query.edns.payload : 0;
-        limit = std::max(udp_bytes_min, std::min(asked, transport.udp_bytes_max));
+        const std::size_t ours = verified ? transport.udp_bytes_max : options_.unverified_bytes_max;
+        limit = std::max(udp_bytes_min, std::min({asked, transport.udp_bytes_max, ours}));
     }
-    Draft draft(buffer, query.question_end, std::min(limit, buffer.size()), query.edns);
-    if (fault == QueryFault::bad_version) {
+    OptContent opt;
+    if (query.edns.present) describe(exchange, transport, opt);
+    ReplyDraft draft(exchange.buffer, std::min(limit, exchange.buffer.size()), query, opt);
+    if (exchange.fault == QueryFault::bad_version) {
         draft.fail(Rcode::bad_version);
+    } else if (exchange.fault == QueryFault::bad_option) {
+        draft.fail(Rcode::format_error);
     } else {
-        answer(query, transport, draft, random);
+        answer(exchange, transport, draft, random);
     }
-    return draft.finish(query.type, transport.udp_bytes_max);
+    finish(draft.finish());
+    exchange.reply.verified = verified;
+    if (!verified) exchange.reply.subject = subject_of(exchange);
 }
 
-void Responder::answer(const Query& query,
+// What OPT is to say. A cookie that is still good for a while is given back as it is.
+void Responder::describe(Exchange& exchange, const Transport& transport, OptContent& opt) const {
+    auto& edns = exchange.query.edns;
+    opt.payload = static_cast<std::uint16_t>(transport.udp_bytes_max);
+    if (exchange.fault != QueryFault::none) return;
+    if (edns.wants_identity) opt.identity = options_.identity;
+    if (edns.wants_keepalive && transport.tcp) opt.keepalive = transport.keepalive;
+    opt.padded = edns.wants_padding && transport.tls;
+    if (!edns.has_cookie) return;
+    const auto& client = exchange.client;
+    if (!exchange.has_good_cookie || !Cookies::is_fresh(edns.cookie, client.now)) {
+        options_.cookies.make(edns.cookie, client.address, client.now);
+    }
+    opt.cookie = &edns.cookie;
+}
+
+// Whoever completed a handshake, gave back our cookie or asks from where nobody forges addresses.
+bool Responder::is_verified(Exchange& exchange, const Transport& transport) const {
+    const auto& edns = exchange.query.edns;
+    exchange.has_good_cookie =
+        edns.has_server_cookie &&
+        options_.cookies.verify(edns.cookie, exchange.client.address, exchange.client.now);
+    return exchange.has_good_cookie || is_trusted(exchange.client, transport);
+}
+
+bool Responder::is_trusted(const Client& client, const Transport& transport) const {
+    return transport.tcp || is_local(client, transport) ||
+           contains(options_.trusted, client.address);
+}
+
+// Limits count together what is alike: the answers of one name, the negative ones of one zone (a
+// flood asks for names that do not exist, each once), and all errors.
+std::uint64_t Responder::subject_of(const Exchange& exchange) {
+    const auto& place = exchange.place;
+    const auto rcode = exchange.reply.rcode;
+    if (exchange.query.klass != class_in || place.kind == Place::Kind::outside) return 0;
+    if (rcode != Rcode::no_error && rcode != Rcode::name_error) return 0;
+    const auto name = exchange.query.name.whole();
+    constexpr std::uint64_t seed = 1;
+    return hash_octets(exchange.reply.is_negative ? name.subspan(place.apex_at) : name, seed) | 1U;
+}
+
+void Responder::answer(Exchange& exchange,
                        const Transport& transport,
-                       Draft& draft,
+                       ReplyDraft& draft,
                        Random& random) const {
-    if (query.klass == class_chaos) return answer_chaos(query, transport, draft);
+    const auto& query = exchange.query;
+    if (!query.has_question) return;
+    const bool local = is_local(exchange.client, transport);
+    if (!local && !contains(options_.allow, exchange.client.address)) {
+        draft.explain(ExtendedError::prohibited);
+        return draft.fail(Rcode::refused);
+    }
+    if (query.klass == class_chaos) {
+        return answer_chaos(query, local || options_.version_for_all, draft);
+    }
     if (query.klass != class_in) return draft.fail(Rcode::refused);
     const Rcode type_error = check_type(query.type);
-    if (query.type == rr::nxname) return draft.fail(type_error, ExtendedError::invalid_type);
+    if (query.type == rr::nxname) draft.explain(ExtendedError::invalid_type);
+    if (type_error == Rcode::not_implemented) draft.explain(ExtendedError::not_supported);
     if (type_error != Rcode::no_error) return draft.fail(type_error);
-    look_up(query, draft, random);
+    answer_zones(exchange, draft, random);
 }
 
-void Responder::answer_chaos(const Query& query, const Transport& transport, Draft& draft) const {
+void Responder::answer_chaos(const Query& query, bool tell_version, ReplyDraft& draft) const {
     using std::string_view_literals::operator""sv;
     const auto name = text(query.name.whole());
     std::string_view value;
     if (name == "\2id\6server\0"sv || name == "\10hostname\4bind\0"sv) value = options_.identity;
     if (name == "\7version\6server\0"sv || name == "\7version\4bind\0"sv) {
-        if (transport.loopback) value = options_.version;
+        if (tell_version) value = options_.version;
     }
     if (value.empty() || (query.type != rr::txt && query.type != rr::any)) {
         return draft.fail(Rcode::refused);
@@ -257,73 +237,73 @@ void Responder::answer_chaos(const Query& query, const Transport& transport, Dra
 
 // RFC 1034 §4.3.2, for zones without cuts and wildcards. A CNAME is followed while it stays in our
 // zones; the rcode is that of the last name (RFC 6604).
-void Responder::look_up(const Query& query, Draft& draft, Random& random) const {
+void Responder::answer_zones(Exchange& exchange, ReplyDraft& draft, Random& random) const {
     QueryName target;
-    const QueryName* name = &query.name;
-    Place place;
+    auto& place = exchange.place;
+    const Answers* answers = exchange.answers;
     for (std::size_t hop = 0; hop <= cname_hops_max; ++hop) {
-        grammar_.locate(*name, place);
         if (place.kind == Place::Kind::outside) {
-            if (hop == 0) draft.fail(Rcode::refused, ExtendedError::not_authoritative);
-            return;
+            if (hop > 0) return;
+            draft.explain(ExtendedError::not_authoritative);
+            return draft.fail(Rcode::refused);
         }
         // An empty catalog must not be cached as "no such service".
-        if (!table_.ready()) return draft.fail(Rcode::server_failure, ExtendedError::not_ready);
+        if (table_.freshness() == Freshness::unsynced) {
+            draft.explain(ExtendedError::not_ready);
+            return draft.fail(Rcode::server_failure);
+        }
         draft.set_authoritative(true);
         draft.anchors.apex = draft.anchors.owner + place.apex_at;
         const std::size_t cname_at = draft.at();
-        if (!answer_place(query.type, place, draft, random) || draft.truncated()) return;
+        const bool follow = answer_place(exchange.query.type, place, answers, draft, random);
+        // The core is gone: what is known goes on being answered, and says so (RFC 8914 §4.4).
+        if (table_.freshness() == Freshness::stale) {
+            draft.explain(draft.rcode() == Rcode::name_error ? ExtendedError::stale_name_error
+                                                             : ExtendedError::stale_answer);
+        }
+        if (!follow || draft.truncated()) return;
         draft.anchors.owner = cname_at + 12;
         const bool whole = read_name(draft.written(), draft.anchors.owner, target);
         assert(whole);
-        name = &target;
+        grammar_.locate(target, place);
+        answers = place.key.empty() ? nullptr : table_.find(place.zone->space, place.key);
     }
 }
 
 // Returns whether a CNAME was written that is to be followed.
 bool Responder::answer_place(std::uint16_t type,
                              const Place& place,
-                             Draft& draft,
+                             const Answers* answers,
+                             ReplyDraft& draft,
                              Random& random) const {
-    const Answer* found = nullptr;
-    switch (place.kind) {
-        case Place::Kind::apex:
-            if (answer_apex(type, place, draft, random)) return false;
-            break;
-        case Place::Kind::address:
-            if (answer_address(type, place.address, draft)) return false;
-            break;
-        case Place::Kind::missing: draft.fail(Rcode::name_error); break;
-        default: break;
+    if (place.kind == Place::Kind::apex && answer_apex(type, place, draft, random)) return false;
+    if (place.kind == Place::Kind::address && answer_address(type, place.address, draft)) {
+        return false;
     }
-    if (!place.key.empty()) {
-        const auto* answers = table_.find(place.zone->space, place.key);
-        if (answers != nullptr) {
-            found = find_answer(*answers, type);
-            const bool is_address = type == rr::a || type == rr::aaaa;
-            const auto* cname = answers->find(Slot::cname);
-            if (found == nullptr && is_address && cname != nullptr) {
-                draft.add(Section::answer, *cname, draft.anchors, random);
-                return true;
-            }
-        } else if (place.kind == Place::Kind::key) {
-            draft.fail(Rcode::name_error);
+    const bool is_missing = place.kind == Place::Kind::missing ||
+                            (place.kind == Place::Kind::key && answers == nullptr);
+    if (is_missing) draft.fail(Rcode::name_error);
+    if (answers != nullptr) {
+        if (const auto* found = find_answer(*answers, type)) {
+            draft.add(Section::answer, *found, draft.anchors, random);
+            return false;
+        }
+        const auto* cname = answers->find(Slot::cname);
+        if (cname != nullptr && (type == rr::a || type == rr::aaaa)) {
+            draft.add(Section::answer, *cname, draft.anchors, random);
+            return true;
         }
     }
-    if (found != nullptr) {
-        draft.add(Section::answer, *found, draft.anchors, random);
-    } else {
-        // RFC 2308 §3: the SOA of a negative answer has the time it may be cached for.
-        const auto ttl = static_cast<std::uint32_t>(options_.negative_ttl.count());
-        add_soa(Section::authority, *place.zone, std::min(ttl, apex_ttl), draft);
-    }
+    // RFC 2308 §3: the SOA of a negative answer has the time it may be cached for.
+    const auto ttl = static_cast<std::uint32_t>(options_.negative_ttl.count());
+    add_soa(Section::authority, *place.zone, std::min(ttl, apex_ttl), draft);
     return false;
 }
 
 // SOA and NS are the apex's own; ANY gets the SOA.
 bool Responder::answer_apex(std::uint16_t type,
                             const Place& place,
-                            Draft& draft,
+                            ReplyDraft& draft,
                             Random& random) const {
     if (type == rr::soa || type == rr::any) {
         add_soa(Section::answer, *place.zone, apex_ttl, draft);
@@ -346,7 +326,9 @@ bool Responder::answer_apex(std::uint16_t type,
 }
 
 // <hex address>.addr owns just that address.
-bool Responder::answer_address(std::uint16_t type, const IpAddress& address, Draft& draft) const {
+bool Responder::answer_address(std::uint16_t type,
+                               const IpAddress& address,
+                               ReplyDraft& draft) const {
     const std::uint16_t own = address.is_v4() ? rr::a : rr::aaaa;
     if (type != own && type != rr::any) return false;
     draft.add(Section::answer,
@@ -359,7 +341,7 @@ bool Responder::answer_address(std::uint16_t type, const IpAddress& address, Dra
 }
 
 // The domain at the end of a name in rdata: it is in the question, unless that is a reverse name.
-void Responder::add_domain(const Zone& zone, const Draft& draft, Rdata& rdata) const {
+void Responder::add_domain(const Zone& zone, const ReplyDraft& draft, Rdata& rdata) const {
     if (zone.space == Space::forward) {
         rdata.add_pointer(draft.anchors.apex);
     } else {
@@ -367,7 +349,10 @@ void Responder::add_domain(const Zone& zone, const Draft& draft, Rdata& rdata) c
     }
 }
 
-void Responder::add_soa(Section section, const Zone& zone, std::uint32_t ttl, Draft& draft) const {
+void Responder::add_soa(Section section,
+                        const Zone& zone,
+                        std::uint32_t ttl,
+                        ReplyDraft& draft) const {
     Rdata rdata;
     rdata.add(ns_label);
     add_domain(zone, draft, rdata);

@@ -1,75 +1,109 @@
 #pragma once
-// From the octets of a query to the octets of its reply, in place.
+// From the octets of queries to the octets of their replies, in place.
 //
-// Fed by:  UdpWorker and TcpListener, one message at a time.
+// Fed by:  UdpWorker and TcpListener, a batch of messages at a time.
 // Read by: the same.
 // Thread:  any number; const. The caller is inside a ReadSection and owns the Random.
 // Holds:   pure but for the table: no clock, no I/O, no allocation. The question of the reply is
 //          that of the query, octet for octet. No query makes SERVFAIL but an unsynced catalog.
+//          A batch is looked up as one: while one name's memory is on its way, others are read.
 // Fails:   Reply::bytes is 0 when nothing may be answered; `drop` says why.
 
+#include "dns/address.hpp"
 #include "dns/answer_table.hpp"
+#include "dns/cookie.hpp"
 #include "dns/grammar.hpp"
 #include "dns/query.hpp"
 #include "dns/random.hpp"
+#include "dns/reply_draft.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
+#include <vector>
 
 namespace dns {
 
 struct ResponderOptions {
     std::chrono::seconds ttl{1};           // of <hex address>.addr
     std::chrono::seconds negative_ttl{1};  // SOA MINIMUM
-    std::string identity;                  // CH TXT id.server
-    std::string version;                   // CH TXT version.bind, to clients on this host only
+    std::string identity;                  // CH TXT id.server, and NSID; empty: refused, and none
+    std::string version;                   // CH TXT version.bind; empty: refused
+    bool version_for_all = false;          // not only to clients on this host
+    std::vector<IpPrefix> allow = {};      // who is answered; clients on this host always are
+    // Whose addresses are not forged: neither limited in rate nor, without a cookie, in size.
+    std::vector<IpPrefix> trusted = {};
+    std::size_t unverified_bytes_max = 512;  // of a reply over UDP to anybody else
+    Cookies cookies{{}, {}};
 };
 
+// Of a socket.
 struct Transport {
     bool tcp = false;
+    bool tls = false;
     bool loopback = false;             // the address listened on
     std::size_t udp_bytes_max = 1232;  // what we say in EDNS, and never exceed
+    std::uint16_t keepalive = 0;       // of TCP, in units of 100 ms (RFC 7828)
 };
 
-enum class Drop { none, too_short, response };
+// Who asks, and when: Unix time in seconds.
+struct Client {
+    IpAddress address;
+    std::uint32_t now = 0;
+};
 
-struct Reply {
-    std::size_t bytes = 0;
-    Rcode rcode = Rcode::no_error;
-    std::uint16_t type = 0;  // asked for; 0 if the question could not be read
-    bool truncated = false;
-    Drop drop = Drop::none;
+// One query and its reply.
+struct Exchange {
+    // It begins with the `query_bytes` of the query and has room for the reply: for UDP the greater
+    // of 512 and udp_bytes_max, for TCP 65,535.
+    std::span<std::uint8_t> buffer;
+    std::size_t query_bytes = 0;
+    Client client;
+    Reply reply;
+
+private:
+    friend class Responder;
+    QueryFault fault = QueryFault::none;
+    bool has_good_cookie = false;
+    std::uint64_t hash = 0;
+    const Answers* answers = nullptr;
+    Query query;
+    Place place;
 };
 
 class Responder {
 public:
     Responder(const AnswerTable& table, const Grammar& grammar, ResponderOptions options);
 
-    // `buffer` begins with the `query_bytes` of the query and has room for the reply: for UDP the
-    // greater of 512 and udp_bytes_max, for TCP 65,535.
-    Reply respond(std::span<std::uint8_t> buffer,
-                  std::size_t query_bytes,
-                  const Transport& transport,
-                  Random& random) const;
+    // Writes a reply into each buffer. Batches of a dozen are enough to hide the memory.
+    void respond(std::span<Exchange> batch, const Transport& transport, Random& random) const;
 
 private:
-    class Draft;
     class Rdata;
-    enum class Section { answer, authority, additional };
 
-    void answer(const Query& query, const Transport& transport, Draft& draft, Random& random) const;
-    void answer_chaos(const Query& query, const Transport& transport, Draft& draft) const;
-    void look_up(const Query& query, Draft& draft, Random& random) const;
-    bool answer_place(std::uint16_t type, const Place& place, Draft& draft, Random& random) const;
-    bool answer_apex(std::uint16_t type, const Place& place, Draft& draft, Random& random) const;
-    bool answer_address(std::uint16_t type, const IpAddress& address, Draft& draft) const;
-    void add_soa(Section section, const Zone& zone, std::uint32_t ttl, Draft& draft) const;
-    void add_domain(const Zone& zone, const Draft& draft, Rdata& rdata) const;
+    void read(Exchange& exchange) const;
+    void look_up(Exchange& exchange) const;
+    void write(Exchange& exchange, const Transport& transport, Random& random) const;
+    void describe(Exchange& exchange, const Transport& transport, OptContent& opt) const;
+    [[nodiscard]] bool is_verified(Exchange& exchange, const Transport& transport) const;
+    [[nodiscard]] bool is_trusted(const Client& client, const Transport& transport) const;
+    [[nodiscard]] static std::uint64_t subject_of(const Exchange& exchange);
+    void
+    answer(Exchange& exchange, const Transport& transport, ReplyDraft& draft, Random& random) const;
+    void answer_chaos(const Query& query, bool tell_version, ReplyDraft& draft) const;
+    void answer_zones(Exchange& exchange, ReplyDraft& draft, Random& random) const;
+    bool answer_place(std::uint16_t type,
+                      const Place& place,
+                      const Answers* answers,
+                      ReplyDraft& draft,
+                      Random& random) const;
+    bool
+    answer_apex(std::uint16_t type, const Place& place, ReplyDraft& draft, Random& random) const;
+    bool answer_address(std::uint16_t type, const IpAddress& address, ReplyDraft& draft) const;
+    void add_soa(Section section, const Zone& zone, std::uint32_t ttl, ReplyDraft& draft) const;
+    void add_domain(const Zone& zone, const ReplyDraft& draft, Rdata& rdata) const;
 
     const AnswerTable& table_;
     const Grammar& grammar_;

@@ -1,6 +1,7 @@
 #include "dns/server.hpp"
 
 #include "agent/endpoint.hpp"
+#include "coord/base/tls_context.hpp"
 #include "dns/answer_compiler.hpp"
 #include "dns/answer_table.hpp"
 #include "dns/counters.hpp"
@@ -9,9 +10,12 @@
 #include "dns/tcp_listener.hpp"
 #include "dns/udp_worker.hpp"
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
 
 #include <chrono>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <system_error>
@@ -46,13 +50,50 @@ boost::asio::ip::tcp::endpoint parse_endpoint(const std::string& listen) {
     return {address, host_port->port};
 }
 
+std::vector<IpPrefix> prefixes_of(const std::vector<std::string>& texts) {
+    std::vector<IpPrefix> prefixes;
+    for (const auto& text : texts) {
+        const auto prefix = parse_prefix(text);
+        if (!prefix) throw std::runtime_error("dns: \"" + text + "\" is no address prefix");
+        prefixes.push_back(*prefix);
+    }
+    return prefixes;
+}
+
+Cookies cookies_of(const agent::DnsConfig& config) {
+    std::vector<CookieSecret> configured;
+    for (const auto& text : config.cookie_secrets) {
+        const auto secret = parse_cookie_secret(text);
+        if (!secret) throw std::runtime_error("dns.cookie_secrets: 32 hexadecimal digits each");
+        configured.push_back(*secret);
+    }
+    CookieSecret seed{};
+    std::random_device device;
+    for (auto& octet : seed) octet = static_cast<std::uint8_t>(device());
+    return {std::move(configured), seed};
+}
+
+ResponderOptions responder_options(const ServerOptions& from) {
+    const auto& config = from.config;
+    ResponderOptions options;
+    options.ttl = config.ttl;
+    options.negative_ttl = config.negative_ttl;
+    options.identity = config.identity.value_or(from.node);
+    options.version = config.version.value_or(from.version);
+    options.version_for_all = config.version.has_value();
+    options.allow = prefixes_of(config.allow);
+    options.trusted = prefixes_of(config.trusted);
+    options.unverified_bytes_max = config.unverified_bytes_max;
+    options.cookies = cookies_of(config);
+    return options;
+}
+
 }  // namespace
 
 // Destroyed in reverse: the workers and listeners before the table they read.
 struct Server::Parts {
-    Parts(boost::asio::io_context& with, ServerOptions how)
-        : io(with),
-          options(std::move(how)),
+    explicit Parts(ServerOptions how)
+        : options(std::move(how)),
           grammar(options.domain, options.datacenter, options.config.reverse),
           compiler(table,
                    grammar,
@@ -60,31 +101,47 @@ struct Server::Parts {
                     .only_passing = options.config.only_passing,
                     .node = options.node,
                     .address = options.address}),
-          responder(table,
-                    grammar,
-                    {.ttl = options.config.ttl,
-                     .negative_ttl = options.config.negative_ttl,
-                     .identity = options.node,
-                     .version = options.version}) {}
+          responder(table, grammar, responder_options(options)) {
+        const auto& config = options.config;
+        if (!config.tls_listen.empty()) {
+            tls.emplace(io,
+                        "dns over tls",
+                        coord::TlsRole::server,
+                        coord::TlsOptions{.certificate = config.tls_certificate,
+                                          .key = config.tls_key,
+                                          .authorities = {}});
+        }
+    }
 
-    void listen(const std::string& text);
+    template <class Bind>
+    void listen(const std::string& text, Bind bind);
     void bind(const boost::asio::ip::tcp::endpoint& endpoint);
+    void bind_tls(const boost::asio::ip::tcp::endpoint& endpoint);
+    [[nodiscard]] TcpOptions tcp_options(const boost::asio::ip::tcp::endpoint& endpoint) const;
+    [[nodiscard]] std::size_t udp_bytes_max(const boost::asio::ip::address& address) const {
+        return address.is_loopback() ? options.config.udp_bytes_max_loopback
+                                     : options.config.udp_bytes_max;
+    }
+    // Every listener with what its clients are counted as.
+    [[nodiscard]] std::vector<std::pair<std::string_view, const TcpListener*>> all() const;
 
-    boost::asio::io_context& io;
     ServerOptions options;
     AnswerTable table;
     Grammar grammar;
     AnswerCompiler compiler;
     Responder responder;
+    boost::asio::io_context io{1};  // of TCP
+    std::optional<coord::TlsContext> tls;
     std::vector<std::unique_ptr<TcpListener>> listeners;  // one for each address
+    std::vector<std::unique_ptr<TcpListener>> tls_listeners;
     std::vector<std::unique_ptr<UdpWorker>> workers;
-    std::vector<std::uint16_t> ports;
     std::vector<std::thread> threads;
     coord::Counter compile_rounds;
     coord::Counter compile_nanoseconds;
 };
 
-void Server::Parts::listen(const std::string& text) {
+template <class Bind>
+void Server::Parts::listen(const std::string& text, Bind bind) {
     try {
         const auto endpoint = parse_endpoint(text);
         for (int tries = 1;; ++tries) {
@@ -100,44 +157,90 @@ void Server::Parts::listen(const std::string& text) {
     }
 }
 
+TcpOptions Server::Parts::tcp_options(const boost::asio::ip::tcp::endpoint& endpoint) const {
+    const auto& config = options.config;
+    TcpOptions tcp;
+    tcp.endpoint = endpoint;
+    tcp.udp_bytes_max = udp_bytes_max(endpoint.address());
+    tcp.idle_timeout = config.tcp_idle_timeout;
+    tcp.connections_max = config.tcp_connections_max;
+    tcp.connections_max_per_client = config.tcp_connections_max_per_client;
+    tcp.seed = random_seed();
+    tcp.unix_seconds = options.unix_seconds;
+    return tcp;
+}
+
 // TCP first: unlike UDP sockets that share a port, it tells when another agent is there already.
 void Server::Parts::bind(const boost::asio::ip::tcp::endpoint& endpoint) {
-    const bool loopback = endpoint.address().is_loopback();
     const auto& config = options.config;
-    const std::size_t udp_bytes = loopback ? config.udp_bytes_max_loopback : config.udp_bytes_max;
-    auto listener = std::make_unique<TcpListener>(
-        io,
-        TcpOptions{.endpoint = endpoint, .udp_bytes_max = udp_bytes, .seed = random_seed()},
-        responder);
+    auto listener = std::make_unique<TcpListener>(io, tcp_options(endpoint), responder);
+    // A client's packets may come to any of the workers: each gives its share.
+    const auto count = static_cast<std::uint32_t>(config.workers);
+    const RateLimit limit{(config.rate_limit + count - 1) / count, config.rate_limit_slip};
     std::vector<std::unique_ptr<UdpWorker>> bound;
     for (std::size_t i = 0; i < config.workers; ++i) {
-        bound.push_back(std::make_unique<UdpWorker>(
-            UdpOptions{endpoint.address(), listener->port(), udp_bytes, random_seed()}, responder));
+        bound.push_back(std::make_unique<UdpWorker>(UdpOptions{endpoint.address(),
+                                                               listener->port(),
+                                                               udp_bytes_max(endpoint.address()),
+                                                               random_seed(),
+                                                               limit,
+                                                               options.unix_seconds},
+                                                    responder));
     }
-    ports.push_back(listener->port());
     listeners.push_back(std::move(listener));
     for (auto& worker : bound) workers.push_back(std::move(worker));
 }
 
-Server::Server(boost::asio::io_context& io, ServerOptions options)
-    : parts_(std::make_unique<Parts>(io, std::move(options))) {
-    for (const auto& listen : parts_->options.config.listen) parts_->listen(listen);
+void Server::Parts::bind_tls(const boost::asio::ip::tcp::endpoint& endpoint) {
+    auto with = tcp_options(endpoint);
+    with.tls = [this] { return tls->current(); };
+    tls_listeners.push_back(std::make_unique<TcpListener>(io, std::move(with), responder));
+}
+
+std::vector<std::pair<std::string_view, const TcpListener*>> Server::Parts::all() const {
+    std::vector<std::pair<std::string_view, const TcpListener*>> found;
+    for (const auto& listener : listeners) found.emplace_back("tcp", listener.get());
+    for (const auto& listener : tls_listeners) found.emplace_back("tls", listener.get());
+    return found;
+}
+
+Server::Server(ServerOptions options) : parts_(std::make_unique<Parts>(std::move(options))) {
+    auto& parts = *parts_;
+    for (const auto& text : parts.options.config.listen) {
+        parts.listen(text, [&](const auto& endpoint) { parts.bind(endpoint); });
+    }
+    for (const auto& text : parts.options.config.tls_listen) {
+        parts.listen(text, [&](const auto& endpoint) { parts.bind_tls(endpoint); });
+    }
 }
 
 Server::~Server() { stop(); }
 
 void Server::start() {
     for (auto& listener : parts_->listeners) listener->start();
+    for (auto& listener : parts_->tls_listeners) listener->start();
+    parts_->threads.emplace_back([&io = parts_->io] { io.run(); });
     for (auto& worker : parts_->workers) {
         parts_->threads.emplace_back([&worker = *worker] { worker.run(); });
     }
 }
 
 void Server::stop() {
-    for (auto& listener : parts_->listeners) listener->stop();
+    if (parts_->threads.empty()) return;
+    boost::asio::post(parts_->io, [this] {
+        for (auto& listener : parts_->listeners) listener->stop();
+        for (auto& listener : parts_->tls_listeners) listener->stop();
+        parts_->tls.reset();
+    });
     for (auto& worker : parts_->workers) worker->request_stop();
     for (auto& thread : parts_->threads) thread.join();
     parts_->threads.clear();
+}
+
+void Server::reload() {
+    boost::asio::post(parts_->io, [this] {
+        if (parts_->tls) parts_->tls->reload();
+    });
 }
 
 void Server::publish(const std::shared_ptr<const agent::Publication>& publication) {
@@ -148,13 +251,25 @@ void Server::publish(const std::shared_ptr<const agent::Publication>& publicatio
     parts_->compile_nanoseconds.add(static_cast<std::uint64_t>(took.count()));
 }
 
-std::vector<std::uint16_t> Server::ports() const { return parts_->ports; }
+std::vector<std::uint16_t> Server::ports() const {
+    std::vector<std::uint16_t> ports;
+    for (const auto& listener : parts_->listeners) ports.push_back(listener->port());
+    return ports;
+}
+
+std::vector<std::uint16_t> Server::tls_ports() const {
+    std::vector<std::uint16_t> ports;
+    for (const auto& listener : parts_->tls_listeners) ports.push_back(listener->port());
+    return ports;
+}
 
 std::vector<coord::Metric> Server::metrics() const {
     using coord::MetricKind;
     std::vector<Counted> sets;
     for (const auto& worker : parts_->workers) sets.push_back({"udp", &worker->counters()});
-    for (const auto& listener : parts_->listeners) sets.push_back({"tcp", &listener->counters()});
+    for (const auto& [transport, listener] : parts_->all()) {
+        sets.push_back({transport, &listener->counters()});
+    }
     auto metrics = collect(sets);
     const auto add = [&](MetricKind kind, const char* name, const char* help, double value) {
         metrics.push_back({kind, name, help, value});
@@ -164,7 +279,7 @@ std::vector<coord::Metric> Server::metrics() const {
     };
     const auto tcp = [&](const char* name, const char* help, coord::Counter TcpCounters::*member) {
         std::uint64_t sum = 0;
-        for (const auto& listener : parts_->listeners) {
+        for (const auto& [transport, listener] : parts_->all()) {
             sum += (listener->tcp_counters().*member).value();
         }
         add(MetricKind::counter, name, help, static_cast<double>(sum));
@@ -177,9 +292,20 @@ std::vector<coord::Metric> Server::metrics() const {
     tcp("roster_dns_tcp_evicted_total",
         "TCP connections closed to stay below the limit.",
         &TcpCounters::evicted);
+    tcp("roster_dns_tcp_crowded_total",
+        "TCP connections refused because their client had too many.",
+        &TcpCounters::crowded);
+    tcp("roster_dns_tls_handshakes_failed_total",
+        "TLS connections whose handshake failed.",
+        &TcpCounters::bad_handshakes);
     tcp("roster_dns_tcp_bad_frames_total",
         "TCP connections closed because of a message that may not be answered.",
         &TcpCounters::bad_frames);
+    if (parts_->tls) {
+        for (auto& metric : parts_->tls->metrics("roster_dns_tls")) {
+            metrics.push_back(std::move(metric));
+        }
+    }
     add(MetricKind::gauge,
         "roster_dns_names",
         "Names in the answer table.",

@@ -3,18 +3,19 @@
 //
 // Fed by:  Catalog's publications, compiled on the agent thread.
 // Read by: DNS clients.
-// Thread:  publish() on the agent thread; each UDP worker is a thread of its own; TCP runs on `io`.
+// Thread:  publish() on the agent thread; each UDP worker is a thread of its own, and all of TCP is
+//          one more.
 // Holds:   no answer waits for anything: workers read an RCU table. Before the first synced
 //          publication every answer in our zones is SERVFAIL.
-// Fails:   construction throws std::runtime_error with one line (port in use).
+// Fails:   construction throws std::runtime_error with one line (port in use, a certificate that
+//          cannot be read).
 
 #include "agent/catalog.hpp"
 #include "agent/config.hpp"
 #include "coord/base/metrics.hpp"
 
-#include <boost/asio/io_context.hpp>
-
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,22 +28,26 @@ struct ServerOptions {
     std::string datacenter;  // "dc1"
     std::string node;        // this agent's node name, for NS and SOA
     std::string address;     // this node's address, for the NS name when the node is not yet known
-    std::string version = {};  // for CH TXT version.bind, on loopback only; empty: refused
+    std::string version = {};                          // ours, for CH TXT version.bind
+    std::function<std::uint32_t()> unix_seconds = {};  // of cookies; empty: time stands still
 };
 
 class Server {
 public:
-    Server(boost::asio::io_context& io, ServerOptions options);  // binds
+    explicit Server(ServerOptions options);  // binds
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
     void start();
-    void stop();  // joins the workers
+    void stop();  // joins the threads
+    // Takes up a changed certificate now; it is looked for every second anyway.
+    void reload();
     void publish(const std::shared_ptr<const agent::Publication>& publication);
 
-    // The ports really bound, in the order of DnsConfig::listen.
+    // The ports really bound, in the order of DnsConfig::listen and ::tls_listen.
     [[nodiscard]] std::vector<std::uint16_t> ports() const;
+    [[nodiscard]] std::vector<std::uint16_t> tls_ports() const;
     // Of any thread.
     [[nodiscard]] std::vector<coord::Metric> metrics() const;
 

@@ -4,6 +4,8 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/system_error.hpp>
@@ -12,6 +14,10 @@
 #include <array>
 #include <cstring>
 #include <list>
+#include <map>
+#include <openssl/ssl.h>
+#include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -22,37 +28,104 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t frame_bytes_max = 65'535;
 constexpr std::size_t unsent_bytes_max = 65'536;  // then the connection reads no further
 constexpr std::size_t read_bytes = 4096;
 constexpr int backlog = 1024;
+constexpr std::chrono::milliseconds idle_timeout_crowded{2000};
+
+IpAddress ip_of(const asio::ip::address& address) {
+    IpAddress ip;
+    const auto put = [&ip](const auto& octets) {
+        ip.size = static_cast<std::uint8_t>(octets.size());
+        std::copy(octets.begin(), octets.end(), ip.bytes.begin());
+    };
+    if (address.is_v4()) {
+        put(address.to_v4().to_bytes());
+    } else {
+        put(address.to_v6().to_bytes());
+    }
+    return ip;
+}
+
+// RFC 7858 §3.1 names the protocol "dot"; who speaks of none, or only of others, means it all the
+// same.
+int select_protocol(SSL* /*session*/,
+                    const unsigned char** selected,
+                    unsigned char* bytes,
+                    const unsigned char* offered,
+                    unsigned offered_bytes,
+                    void* /*unused*/) {
+    constexpr std::string_view dot = "\3dot";
+    unsigned char* chosen = nullptr;
+    const int found = SSL_select_next_proto(&chosen,
+                                            bytes,
+                                            octets(dot).data(),
+                                            static_cast<unsigned>(dot.size()),
+                                            offered,
+                                            offered_bytes);
+    *selected = chosen;
+    return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
 
 struct Connection {
-    explicit Connection(tcp::socket accepted)
-        : socket(std::move(accepted)), idle(socket.get_executor()) {}
+    Connection(tcp::socket accepted, const IpAddress& from)
+        : socket(std::move(accepted)), client(from) {}
 
-    tcp::socket socket;
-    asio::steady_timer idle;
-    std::vector<std::uint8_t> received;  // queries not yet answered, whole and half ones
-    std::vector<std::uint8_t> unsent;
-    std::list<Connection*>::iterator place;  // in State::by_age, while it is open
+    // What was received, or 0 octets at its end.
+    coord::Task<std::size_t> read(asio::mutable_buffer room) {
+        if (tls) {
+            const auto [error, n] = co_await tls->async_read_some(room, coord::use_tuple);
+            co_return error ? 0 : n;
+        }
+        const auto [error, n] = co_await socket.async_read_some(room, coord::use_tuple);
+        co_return error ? 0 : n;
+    }
+
+    // Whether all of `unsent` is on its way.
+    coord::Task<bool> flush() {
+        if (tls) {
+            const auto [error, n] =
+                co_await asio::async_write(*tls, asio::buffer(unsent), coord::use_tuple);
+            co_return !error;
+        }
+        const auto [error, n] =
+            co_await asio::async_write(socket, asio::buffer(unsent), coord::use_tuple);
+        co_return !error;
+    }
 
     void close() {
         boost::system::error_code ignored;
         socket.close(ignored);
-        idle.cancel();
     }
+
+    tcp::socket socket;
+    std::optional<asio::ssl::stream<tcp::socket&>> tls;
+    IpAddress client;
+    std::vector<std::uint8_t> received;  // queries not yet answered, whole and half ones
+    std::vector<std::uint8_t> unsent;
+    Clock::time_point quiet_since;
+    std::list<Connection*>::iterator place;  // in State::by_age, while it is open
 };
 
 }  // namespace
 
 struct TcpListener::State {
     State(asio::io_context& with, TcpOptions how, const Responder& answering)
-        : io(with), options(how), responder(&answering), acceptor(io), random(options.seed) {
+        : io(with),
+          options(std::move(how)),
+          responder(&answering),
+          acceptor(io),
+          sweeper(io),
+          random(options.seed) {
         transport.tcp = true;
+        transport.tls = static_cast<bool>(options.tls);
         transport.loopback = options.endpoint.address().is_loopback();
         transport.udp_bytes_max = options.udp_bytes_max;
+        transport.keepalive = static_cast<std::uint16_t>(
+            std::clamp<std::int64_t>(options.idle_timeout.count() / 100, 1, 65'535));
         listen();
     }
 
@@ -61,12 +134,20 @@ struct TcpListener::State {
     // runs, and the listener may be gone by then.
     using Alive = std::shared_ptr<State>;
     coord::Task<void> accept(Alive alive);
+    void take(tcp::socket socket, const Alive& alive);
     coord::Task<void> serve(std::shared_ptr<Connection> connection, Alive alive);
-    coord::Task<void> watch(std::shared_ptr<Connection> connection, Alive alive);
+    coord::Task<bool> shake_hands(Connection& connection);
+    coord::Task<void> exchange(Connection& connection);
+    coord::Task<void> sweep(Alive alive);
+    [[nodiscard]] bool is_crowded() const {
+        return by_age.size() * 4 > options.connections_max * 3;
+    }
+    [[nodiscard]] std::chrono::milliseconds patience() const;
     void touch(Connection& connection);
     void evict();
+    void leave(Connection& connection);
     bool answer(Connection& connection);
-    bool answer_frame(Octets frame, std::vector<std::uint8_t>& unsent);
+    bool answer_frame(Connection& connection, Octets frame);
     void stop();
 
     asio::io_context& io;
@@ -74,8 +155,12 @@ struct TcpListener::State {
     const Responder* responder;  // null once stopped
     Transport transport;
     tcp::acceptor acceptor;
+    asio::steady_timer sweeper;
     Random random;
-    std::list<Connection*> by_age;  // the longest idle first
+    std::list<Connection*> by_age;  // the longest quiet first
+    std::map<IpAddress, std::size_t> by_client;
+    std::size_t unread_bytes = 0;
+    Exchange exchange_of_frame;
     std::array<std::uint8_t, frame_bytes_max> scratch{};
     Counters counters;
     TcpCounters tcp_counters;
@@ -94,7 +179,7 @@ void TcpListener::State::listen() {
     }
 }
 
-coord::Task<void> TcpListener::State::accept([[maybe_unused]] Alive alive) {
+coord::Task<void> TcpListener::State::accept(Alive alive) {
     asio::steady_timer pause(io);
     while (responder != nullptr) {
         auto [error, socket] = co_await acceptor.async_accept(coord::use_tuple);
@@ -105,31 +190,59 @@ coord::Task<void> TcpListener::State::accept([[maybe_unused]] Alive alive) {
             co_await pause.async_wait(coord::use_tuple);
             continue;
         }
-        tcp_counters.accepted.add();
-        socket.set_option(tcp::no_delay(true), error);
-        auto connection = std::make_shared<Connection>(std::move(socket));
-        if (by_age.size() >= options.connections_max) evict();
-        connection->place = by_age.insert(by_age.end(), connection.get());
-        touch(*connection);
-        coord::spawn(io, "dns.tcp watch", watch(connection, alive));
-        coord::spawn(io, "dns.tcp serve", serve(std::move(connection), alive));
+        take(std::move(socket), alive);
     }
 }
 
-// Closes the connection when its time is up. Each touch() gives it more.
-coord::Task<void> TcpListener::State::watch(std::shared_ptr<Connection> connection,
-                                            [[maybe_unused]] Alive alive) {
-    while (connection->socket.is_open()) {
-        co_await connection->idle.async_wait(coord::use_tuple);
-        if (!connection->socket.is_open()) break;
-        if (connection->idle.expiry() > std::chrono::steady_clock::now()) continue;
-        tcp_counters.timed_out.add();
-        connection->close();
+void TcpListener::State::take(tcp::socket socket, const Alive& alive) {
+    boost::system::error_code error;
+    const auto peer = socket.remote_endpoint(error);
+    if (error) return;  // It is gone already.
+    tcp_counters.accepted.add();
+    const auto client = ip_of(peer.address());
+    const bool limited = !client.is_loopback();
+    if (limited && by_client[client] >= options.connections_max_per_client) {
+        tcp_counters.crowded.add();
+        tcp_counters.closed.add();
+        return;
+    }
+    ++by_client[client];
+    socket.set_option(tcp::no_delay(true), error);
+    auto connection = std::make_shared<Connection>(std::move(socket), client);
+    if (by_age.size() >= options.connections_max) evict();
+    const bool was_crowded = is_crowded();
+    connection->place = by_age.insert(by_age.end(), connection.get());
+    touch(*connection);
+    if (is_crowded() && !was_crowded) sweeper.cancel();  // It waits for too long now.
+    coord::spawn(io, "dns.tcp serve", serve(std::move(connection), alive));
+}
+
+std::chrono::milliseconds TcpListener::State::patience() const {
+    return is_crowded() ? std::min(options.idle_timeout, idle_timeout_crowded)
+                        : options.idle_timeout;
+}
+
+// One timer for all: who has been quiet for longest stands first.
+coord::Task<void> TcpListener::State::sweep([[maybe_unused]] Alive alive) {
+    while (responder != nullptr) {
+        const auto now = Clock::now();
+        for (auto* connection : by_age) {
+            if (connection->quiet_since + patience() > now) break;
+            if (!connection->socket.is_open()) continue;
+            tcp_counters.timed_out.add();
+            connection->close();
+        }
+        // Whoever is closed leaves the list a little later.
+        const auto waiting = std::find_if(
+            by_age.begin(), by_age.end(), [](const auto* one) { return one->socket.is_open(); });
+        const auto next = waiting == by_age.end() ? now : (*waiting)->quiet_since;
+        sweeper.expires_at(std::max(next + patience(), now + std::chrono::milliseconds(10)));
+        co_await sweeper.async_wait(coord::use_tuple);
     }
 }
 
 void TcpListener::State::touch(Connection& connection) {
-    connection.idle.expires_after(options.idle_timeout);
+    connection.quiet_since = Clock::now();
     by_age.splice(by_age.end(), by_age, connection.place);
 }
 
@@ -140,26 +253,52 @@ void TcpListener::State::evict() {
     oldest.close();
 }
 
+void TcpListener::State::leave(Connection& connection) {
+    connection.close();
+    tcp_counters.closed.add();
+    unread_bytes -= connection.unsent.size();
+    by_age.erase(connection.place);
+    const auto client = by_client.find(connection.client);
+    if (--client->second == 0) by_client.erase(client);
+}
+
 coord::Task<void> TcpListener::State::serve(std::shared_ptr<Connection> connection,
                                             [[maybe_unused]] Alive alive) {
+    const bool ready = co_await shake_hands(*connection);
+    if (ready) {
+        co_await exchange(*connection);
+    }
+    leave(*connection);
+}
+
+coord::Task<bool> TcpListener::State::shake_hands(Connection& connection) {
+    if (!options.tls) co_return responder != nullptr;
+    const auto context = options.tls();
+    SSL_CTX_set_alpn_select_cb(context->native_handle(), &select_protocol, nullptr);
+    connection.tls.emplace(connection.socket, *context);
+    const auto [error] =
+        co_await connection.tls->async_handshake(asio::ssl::stream_base::server, coord::use_tuple);
+    if (error) tcp_counters.bad_handshakes.add();
+    co_return !error && responder != nullptr;
+}
+
+coord::Task<void> TcpListener::State::exchange(Connection& connection) {
     std::array<std::uint8_t, read_bytes> chunk;
     for (;;) {
-        if (!answer(*connection)) break;
-        if (!connection->unsent.empty()) {
-            const auto [error, n] = co_await asio::async_write(
-                connection->socket, asio::buffer(connection->unsent), coord::use_tuple);
-            if (error || responder == nullptr) break;
-            connection->unsent.clear();
-            continue;  // There may be queries that found no room for their replies.
+        const bool good = answer(connection);
+        if (!connection.unsent.empty()) {
+            const bool sent = co_await connection.flush();
+            if (!sent || responder == nullptr) co_return;
+            unread_bytes -= connection.unsent.size();
+            connection.unsent.clear();
+            if (good) continue;  // There may be queries that found no room for their replies.
         }
-        const auto [error, n] =
-            co_await connection->socket.async_read_some(asio::buffer(chunk), coord::use_tuple);
-        if (error || responder == nullptr) break;
-        connection->received.insert(connection->received.end(), chunk.begin(), chunk.begin() + n);
+        if (!good) co_return;
+        const auto room = asio::buffer(chunk);
+        const std::size_t n = co_await connection.read(room);
+        if (n == 0 || responder == nullptr) co_return;
+        connection.received.insert(connection.received.end(), chunk.begin(), chunk.begin() + n);
     }
-    connection->close();
-    tcp_counters.closed.add();
-    by_age.erase(connection->place);
 }
 
 // Answers the whole queries that were received, as far as there is room for replies. False if the
@@ -172,25 +311,33 @@ bool TcpListener::State::answer(Connection& connection) {
     while (received.size() - at >= 2 && connection.unsent.size() < unsent_bytes_max) {
         const std::size_t frame_bytes = read_u16(received, at);
         if (received.size() - at - 2 < frame_bytes) break;
-        good = answer_frame(Octets(received).subspan(at + 2, frame_bytes), connection.unsent);
+        good = answer_frame(connection, Octets(received).subspan(at + 2, frame_bytes));
         if (!good) break;
         at += 2 + frame_bytes;
     }
     received.erase(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(at));
     if (at > 0) touch(connection);
+    unread_bytes += connection.unsent.size();
+    if (unread_bytes > options.unread_bytes_max) evict();
     return good;
 }
 
-bool TcpListener::State::answer_frame(Octets frame, std::vector<std::uint8_t>& unsent) {
+bool TcpListener::State::answer_frame(Connection& connection, Octets frame) {
     std::memcpy(scratch.data(), frame.data(), frame.size());
-    const auto reply = responder->respond(scratch, frame.size(), transport, random);
-    counters.count(reply);
+    auto& exchange = exchange_of_frame;
+    exchange.buffer = scratch;
+    exchange.query_bytes = frame.size();
+    exchange.client = {connection.client, options.unix_seconds ? options.unix_seconds() : 0};
+    responder->respond({&exchange, 1}, transport, random);
+    const auto& reply = exchange.reply;
+    counters.count_query(reply);
     if (reply.bytes == 0) {
         tcp_counters.bad_frames.add();
         return false;
     }
-    append_u16(unsent, static_cast<std::uint16_t>(reply.bytes));
-    append(unsent, Octets(scratch).first(reply.bytes));
+    counters.count_response(reply);
+    append_u16(connection.unsent, static_cast<std::uint16_t>(reply.bytes));
+    append(connection.unsent, Octets(scratch).first(reply.bytes));
     return true;
 }
 
@@ -198,15 +345,19 @@ void TcpListener::State::stop() {
     responder = nullptr;
     boost::system::error_code ignored;
     acceptor.close(ignored);
+    sweeper.cancel();
     for (auto* connection : by_age) connection->close();
 }
 
 TcpListener::TcpListener(asio::io_context& io, TcpOptions options, const Responder& responder)
-    : state_(std::make_shared<State>(io, options, responder)) {}
+    : state_(std::make_shared<State>(io, std::move(options), responder)) {}
 
 TcpListener::~TcpListener() { stop(); }
 
-void TcpListener::start() { coord::spawn(state_->io, "dns.tcp accept", state_->accept(state_)); }
+void TcpListener::start() {
+    coord::spawn(state_->io, "dns.tcp accept", state_->accept(state_));
+    coord::spawn(state_->io, "dns.tcp sweep", state_->sweep(state_));
+}
 
 void TcpListener::stop() { state_->stop(); }
 

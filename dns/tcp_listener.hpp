@@ -1,5 +1,6 @@
 #pragma once
-// DNS over TCP (RFC 7766): any number of connections, each a state machine that never blocks.
+// DNS over TCP (RFC 7766) and over TLS (RFC 7858): any number of connections, each a state machine
+// that never blocks.
 //
 // Fed by:  DNS clients.
 // Read by: DNS clients; Server (counters).
@@ -7,8 +8,9 @@
 // Holds:   a half-sent frame or a client that does not read holds up nobody else. Queries of one
 //          connection may be sent ahead; their replies go out together, in order, and no more is
 //          read from a client that leaves 64 KiB of them unread.
-// Fails:   construction throws std::system_error if the address cannot be bound. Past the
-//          limit of connections the one that has been quiet for longest is closed.
+// Fails:   construction throws std::system_error if the address cannot be bound. Past the limit of
+//          connections, or of bytes that wait to be read, the connection that has been quiet for
+//          longest is closed; past that of one client its new ones are.
 
 #include "dns/counters.hpp"
 #include "dns/responder.hpp"
@@ -19,7 +21,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+
+namespace boost::asio::ssl {
+class context;
+}
 
 namespace dns {
 
@@ -27,18 +34,26 @@ struct TcpOptions {
     boost::asio::ip::tcp::endpoint endpoint{};
     std::size_t udp_bytes_max = 1232;  // what EDNS says, on TCP too
     // From one complete query to the next; so also the time a half-sent one is waited for, and the
-    // time a client has to read its replies.
+    // time a client has to read its replies. Two seconds at most while three quarters of the
+    // connections are taken.
     std::chrono::milliseconds idle_timeout{10'000};
     std::size_t connections_max = 1000;
+    std::size_t connections_max_per_client = 100;  // not on loopback: all are one client there
+    std::size_t unread_bytes_max = std::size_t{64} << 20U;  // replies of all connections together
     std::uint64_t seed = 0;
+    std::function<std::uint32_t()> unix_seconds = {};  // empty: time stands still
+    // The context of the next handshake; empty: no TLS.
+    std::function<std::shared_ptr<boost::asio::ssl::context>()> tls = {};
 };
 
 struct TcpCounters {
     coord::Counter accepted;
     coord::Counter closed;
     coord::Counter timed_out;
-    coord::Counter evicted;     // to make room for a new connection
+    coord::Counter evicted;     // to make room for a new connection, or for the replies of others
+    coord::Counter crowded;     // one client had too many
     coord::Counter bad_frames;  // shorter than a header, or a response
+    coord::Counter bad_handshakes;
 };
 
 class TcpListener {

@@ -5,10 +5,9 @@
 #include <atomic>
 #include <cassert>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <netinet/in.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <system_error>
 #include <unistd.h>
@@ -22,6 +21,9 @@ namespace {
 constexpr std::size_t batch_max = 64;
 constexpr int receive_buffer_bytes = 4 << 20;  // The default holds fewer than 300 small packets.
 constexpr std::size_t slot_bytes_min = 2048;
+// Slots that begin at the same offset of a page would fight for the same lines of the cache.
+constexpr std::size_t slot_stagger_bytes = 192;
+constexpr std::size_t lookup_batch = 16;
 
 union Address {
     sockaddr any;
@@ -62,6 +64,18 @@ bool is_group(const Address& address) {
     return v4 >> 28U == 0xE || v4 == INADDR_BROADCAST;
 }
 
+IpAddress ip_of(const Address& address) {
+    IpAddress ip;
+    if (address.any.sa_family == AF_INET) {
+        ip.size = 4;
+        std::memcpy(ip.bytes.data(), &address.v4.sin_addr, 4);
+    } else {
+        ip.size = 16;
+        std::memcpy(ip.bytes.data(), &address.v6.sin6_addr, 16);
+    }
+    return ip;
+}
+
 class Fd {
 public:
     explicit Fd(int fd) : fd_(fd) {
@@ -90,10 +104,10 @@ struct UdpWorker::State {
           responder(answering),
           random(options.seed),
           own(make_address(options.address, options.port)),
-          socket(::socket(own.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
-          stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+          socket(::socket(own.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
+          limiter(options.address.is_loopback() ? RateLimit{0, 0} : options.limit, options.seed),
           slot_bytes(std::max(slot_bytes_min, options.udp_bytes_max)),
-          buffers(slot_bytes * batch_max) {
+          buffers((slot_bytes + slot_stagger_bytes) * batch_max) {
         transport.loopback = options.address.is_loopback();
         transport.udp_bytes_max = options.udp_bytes_max;
         configure();
@@ -108,9 +122,10 @@ struct UdpWorker::State {
 
     void configure() const;
     void lay_out();
-    void wait() const;
+    void make_ready(std::size_t count);
     void serve(std::size_t received);
     bool accept(std::size_t i);
+    void conclude(Exchange& exchange, std::size_t i, std::uint32_t now_ms);
     void send();
 
     UdpOptions options;
@@ -119,7 +134,7 @@ struct UdpWorker::State {
     Random random;
     Address own;
     Fd socket;
-    Fd stop;
+    RateLimiter limiter;
     std::size_t slot_bytes;
     std::vector<std::uint8_t> buffers;
     std::array<Address, batch_max> sources{};
@@ -129,7 +144,9 @@ struct UdpWorker::State {
     std::array<iovec, batch_max> replies{};
     std::array<mmsghdr, batch_max> outgoing{};
     std::size_t outgoing_count = 0;
-    std::atomic<bool> stopping{false};  // beside the eventfd, for a worker that never idles
+    std::array<Exchange, lookup_batch> exchanges;
+    std::array<std::size_t, lookup_batch> places{};  // of their messages
+    std::atomic<bool> stopping{false};
     Counters counters;
 };
 
@@ -158,17 +175,24 @@ void UdpWorker::State::configure() const {
 
 void UdpWorker::State::lay_out() {
     for (std::size_t i = 0; i < batch_max; ++i) {
-        slots[i] = {&buffers[i * slot_bytes], slot_bytes};
+        slots[i] = {&buffers[i * (slot_bytes + slot_stagger_bytes)], slot_bytes};
         auto& header = messages[i].msg_hdr;
         header.msg_name = &sources[i];
         header.msg_iov = &slots[i];
         header.msg_iovlen = 1;
     }
+    make_ready(batch_max);
 }
 
-void UdpWorker::State::wait() const {
-    std::array<pollfd, 2> fds{{{socket.get(), POLLIN, 0}, {stop.get(), POLLIN, 0}}};
-    ::poll(fds.data(), fds.size(), -1);
+// The kernel wrote into the headers of the messages that it received.
+void UdpWorker::State::make_ready(std::size_t count) {
+    const bool wildcard = options.address.is_unspecified();
+    for (std::size_t i = 0; i < count; ++i) {
+        auto& header = messages[i].msg_hdr;
+        header.msg_namelen = sizeof(Address);
+        header.msg_control = wildcard ? &controls[i] : nullptr;
+        header.msg_controllen = wildcard ? sizeof(State::Control) : 0;
+    }
 }
 
 // May message `i` be answered at all?
@@ -188,27 +212,55 @@ bool UdpWorker::State::accept(std::size_t i) {
 
 void UdpWorker::State::serve(std::size_t received) {
     const ReadSection section;
+    const std::uint32_t now = options.unix_seconds ? options.unix_seconds() : 0;
+    const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
+    const auto now_ms = static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(since_boot).count());
     outgoing_count = 0;
-    for (std::size_t i = 0; i < received; ++i) {
-        if (!accept(i)) continue;
-        const std::span buffer(&buffers[i * slot_bytes], slot_bytes);
-        const auto reply = responder.respond(buffer, messages[i].msg_len, transport, random);
-        counters.count(reply);
-        if (reply.bytes == 0) continue;
-        replies[outgoing_count] = {buffer.data(), reply.bytes};
-        auto& header = outgoing[outgoing_count].msg_hdr;
-        header = messages[i].msg_hdr;
-        header.msg_iov = &replies[outgoing_count];
-        header.msg_flags = 0;
-        ++outgoing_count;
+    for (std::size_t i = 0; i < received;) {
+        std::size_t count = 0;
+        for (; i < received && count < lookup_batch; ++i) {
+            if (!accept(i)) continue;
+            auto& exchange = exchanges[count];
+            exchange.buffer = {static_cast<std::uint8_t*>(slots[i].iov_base), slot_bytes};
+            exchange.query_bytes = messages[i].msg_len;
+            exchange.client = {ip_of(sources[i]), now};
+            places[count++] = i;
+        }
+        responder.respond(std::span(exchanges).first(count), transport, random);
+        for (std::size_t j = 0; j < count; ++j) conclude(exchanges[j], places[j], now_ms);
     }
+}
+
+// Counts it, and sends it along with the others of the batch unless there was too much of it.
+void UdpWorker::State::conclude(Exchange& exchange, std::size_t i, std::uint32_t now_ms) {
+    auto& reply = exchange.reply;
+    counters.count_query(reply);
+    if (reply.bytes == 0) return;
+    if (!reply.verified) {
+        const auto verdict = limiter.judge(exchange.client.address, reply, now_ms);
+        if (verdict == RateLimiter::Verdict::drop) return counters.dropped_rate.add();
+        if (verdict == RateLimiter::Verdict::cut_short) {
+            cut_short(exchange.buffer, reply);
+            counters.cut_short.add();
+        }
+    }
+    counters.count_response(reply);
+    replies[outgoing_count] = {exchange.buffer.data(), reply.bytes};
+    auto& header = outgoing[outgoing_count].msg_hdr;
+    header = messages[i].msg_hdr;
+    header.msg_iov = &replies[outgoing_count];
+    header.msg_flags = 0;
+    ++outgoing_count;
 }
 
 // sendmmsg stops at the first message that fails: that one is skipped, the others are not.
 void UdpWorker::State::send() {
     for (std::size_t sent = 0; sent < outgoing_count;) {
-        const int n = ::sendmmsg(
-            socket.get(), &outgoing[sent], static_cast<unsigned>(outgoing_count - sent), 0);
+        const int n = ::sendmmsg(socket.get(),
+                                 &outgoing[sent],
+                                 static_cast<unsigned>(outgoing_count - sent),
+                                 MSG_DONTWAIT);
         if (n > 0) {
             sent += static_cast<std::size_t>(n);
         } else if (errno != EINTR) {
@@ -225,30 +277,22 @@ UdpWorker::~UdpWorker() = default;
 
 void UdpWorker::run() {
     auto& s = *state_;
-    const bool wildcard = s.options.address.is_unspecified();
-    while (!s.stopping.load(std::memory_order_relaxed)) {
-        for (std::size_t i = 0; i < batch_max; ++i) {
-            auto& header = s.messages[i].msg_hdr;
-            header.msg_namelen = sizeof(Address);
-            header.msg_control = wildcard ? &s.controls[i] : nullptr;
-            header.msg_controllen = wildcard ? sizeof(State::Control) : 0;
-        }
+    for (;;) {
         const int n =
-            ::recvmmsg(s.socket.get(), s.messages.data(), batch_max, MSG_DONTWAIT, nullptr);
-        if (n <= 0) {
-            s.wait();
-            continue;
-        }
+            ::recvmmsg(s.socket.get(), s.messages.data(), batch_max, MSG_WAITFORONE, nullptr);
+        if (s.stopping.load(std::memory_order_relaxed)) return;
+        if (n <= 0) continue;
         s.serve(static_cast<std::size_t>(n));
         s.send();
+        s.make_ready(static_cast<std::size_t>(n));
     }
 }
 
+// Shutting down wakes whoever waits for a datagram, though for a socket without a peer it returns
+// ENOTCONN.
 void UdpWorker::request_stop() {
     state_->stopping.store(true, std::memory_order_relaxed);
-    const std::uint64_t one = 1;
-    const auto written = ::write(state_->stop.get(), &one, sizeof one);
-    assert(written == sizeof one);
+    ::shutdown(state_->socket.get(), SHUT_RD);
 }
 
 const Counters& UdpWorker::counters() const { return state_->counters; }

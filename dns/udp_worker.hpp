@@ -5,16 +5,18 @@
 // Read by: DNS clients; Server (counters).
 // Thread:  a thread of its own runs run(); request_stop() of any thread.
 // Holds:   a reply is written into the buffer of its query; nothing is allocated and nothing
-//          logged per query. Idle, it waits in the kernel.
+//          logged per query. Idle, it waits in the kernel. Two calls of it serve a whole batch.
 // Fails:   construction throws std::system_error if the address cannot be bound. A reply the kernel
 //          refuses is counted, and the rest of its batch is sent.
 
 #include "dns/counters.hpp"
+#include "dns/rate_limiter.hpp"
 #include "dns/responder.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 namespace dns {
@@ -24,6 +26,8 @@ struct UdpOptions {
     std::uint16_t port = 0;
     std::size_t udp_bytes_max = 1232;
     std::uint64_t seed = 0;
+    RateLimit limit = {};                              // this worker's share of it
+    std::function<std::uint32_t()> unix_seconds = {};  // empty: time stands still
 };
 
 class UdpWorker {

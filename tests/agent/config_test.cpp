@@ -119,6 +119,46 @@ levels = { "dns.update" = "trace" }
     EXPECT_EQ(config.log.levels.at("dns.update"), "trace");
 }
 
+TEST(Config, whom_dns_answers_and_how_much_is_read) {
+    const auto config = good(R"(
+[dns]
+allow = ["203.0.113.0/24"]
+trusted = ["10.0.0.0/8"]
+rate_limit = 50
+rate_limit_slip = 0
+unverified_bytes_max = 1232
+cookie_secrets = ["000102030405060708090a0b0c0d0e0f"]
+identity = "ns1"
+version = ""
+tcp_connections_max = 20
+tcp_connections_max_per_client = 3
+tcp_idle_timeout = "5s"
+tls_listen = ["127.0.0.1:853"]
+tls_certificate = "/etc/roster/dns.crt"
+tls_key = "/etc/roster/dns.key"
+)");
+
+    EXPECT_EQ(config.dns.allow, Lines{"203.0.113.0/24"});
+    EXPECT_EQ(config.dns.trusted, Lines{"10.0.0.0/8"});
+    EXPECT_EQ(config.dns.rate_limit, 50U);
+    EXPECT_EQ(config.dns.rate_limit_slip, 0U);
+    EXPECT_EQ(config.dns.unverified_bytes_max, 1232U);
+    EXPECT_EQ(config.dns.cookie_secrets, Lines{"000102030405060708090a0b0c0d0e0f"});
+    EXPECT_EQ(config.dns.identity, "ns1");
+    EXPECT_EQ(config.dns.version, "");
+    EXPECT_EQ(config.dns.tcp_connections_max, 20U);
+    EXPECT_EQ(config.dns.tcp_connections_max_per_client, 3U);
+    EXPECT_EQ(config.dns.tcp_idle_timeout, milliseconds(5000));
+    EXPECT_EQ(config.dns.tls_listen, Lines{"127.0.0.1:853"});
+    EXPECT_EQ(config.dns.tls_certificate, "/etc/roster/dns.crt");
+    EXPECT_EQ(config.dns.tls_key, "/etc/roster/dns.key");
+}
+
+TEST(Config, dns_over_tls_without_a_certificate_is_refused) {
+    EXPECT_EQ(wrong("[dns]\ntls_listen = [\"127.0.0.1:853\"]\n"),
+              Lines{"2: DNS over TLS needs \"tls_certificate\" and \"tls_key\""});
+}
+
 TEST(Config, services_and_their_checks_are_read_and_completed) {
     const auto config = good(R"(
 [[service]]
@@ -259,6 +299,9 @@ TEST(Config, a_value_out_of_range_is_refused) {
                              "[dns]\nworkers = 0",
                              "[dns]\nttl = \"1500ms\"",
                              "[dns]\nreverse = [\"10.0.0.0/40\"]",
+                             "[dns]\nallow = [\"10.0.0.0\"]",
+                             "[dns]\ncookie_secrets = [\"abc\"]",
+                             "[dns]\nunverified_bytes_max = 100",
                              "[http]\nlisten = [\"unix:relative\"]",
                              "[http]\nconnections_max = -1",
                              "[coord]\nsession_timeout = \"1ms\"",

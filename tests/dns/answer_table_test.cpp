@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -121,16 +122,39 @@ TEST(AnswerTable, a_name_is_held_as_often_as_it_is_not_released) {
     EXPECT_EQ(found(table, "_tcp.service"), "-");
 }
 
-TEST(AnswerTable, is_ready_from_the_first_commit_that_says_so) {
+TEST(AnswerTable, is_synced_for_ever_once_a_commit_says_so) {
     AnswerTable table;
-    table.commit(7, false);
-    EXPECT_FALSE(table.ready());
+    table.commit(7, Freshness::unsynced);
+    EXPECT_EQ(table.freshness(), Freshness::unsynced);
 
-    table.commit(8, true);
-    table.commit(9, false);
+    table.commit(8, Freshness::current);
+    EXPECT_EQ(table.freshness(), Freshness::current);
+    table.commit(9, Freshness::unsynced);
 
-    EXPECT_TRUE(table.ready());
+    EXPECT_EQ(table.freshness(), Freshness::stale);
     EXPECT_EQ(table.serial(), 9U);
+}
+
+TEST(AnswerTable, finds_every_name_while_others_come_and_go) {
+    AnswerTable table;
+    const auto name = [](int i) { return key("s" + std::to_string(i)); };
+    std::set<int> there;
+    std::mt19937 choose(support::seed());
+    for (int round = 0; round < 200'000; ++round) {
+        const int i = static_cast<int>(choose() % 3000);
+        if (there.insert(i).second) {
+            table.put(Space::forward, name(i), {});
+        } else if (choose() % 2 == 0) {
+            table.remove(Space::forward, name(i));
+            there.erase(i);
+        }
+        if (round % 1000 == 0) table.commit(1, Freshness::current);
+    }
+    const ReadSection section;
+    for (int i = 0; i < 3000; ++i) {
+        EXPECT_EQ(table.find(Space::forward, octets(name(i))) != nullptr, there.contains(i)) << i;
+    }
+    EXPECT_EQ(table.names(), there.size());
 }
 
 TEST(AnswerTable, grows_to_many_names_and_shrinks_again) {
@@ -141,7 +165,7 @@ TEST(AnswerTable, grows_to_many_names_and_shrinks_again) {
     EXPECT_EQ(found(table, "s49999.service"), "");
 
     for (int i = 0; i < 50'000; ++i) table.remove(Space::forward, name(i));
-    table.commit(1, true);
+    table.commit(1, Freshness::current);
 
     EXPECT_EQ(table.names(), 0U);
 }
@@ -192,7 +216,7 @@ TEST(AnswerTable, readers_see_whole_answers_while_names_come_change_and_go) {
             table.put(Space::forward, name, addresses(static_cast<std::uint8_t>(choose()), 50));
         }
         is_in[i] = !remove;
-        table.commit(static_cast<std::uint32_t>(round), true);
+        table.commit(static_cast<std::uint32_t>(round), Freshness::current);
     }
     done = true;
     for (auto& reader : readers) reader.join();

@@ -23,25 +23,29 @@ TEST(Counters, queries_are_counted_by_transport_and_type_and_responses_by_rcode)
     Counters udp;
     Counters udp2;
     Counters tcp;
-    udp.count({.bytes = 50, .type = rr::srv});
-    udp2.count({.bytes = 50, .rcode = Rcode::name_error, .type = rr::srv, .truncated = true});
-    tcp.count({.bytes = 50, .rcode = Rcode::bad_version, .type = 666});
+    const auto count = [](Counters& counters, const Reply& reply) {
+        counters.count_query(reply);
+        counters.count_response(reply);
+    };
+    count(udp, {.bytes = 50, .type = rr::srv});
+    count(udp2, {.bytes = 50, .rcode = Rcode::name_error, .type = rr::srv, .truncated = true});
+    count(tcp, {.bytes = 50, .rcode = Rcode::bad_version, .type = 666});
 
     const auto counted = samples({{"udp", &udp}, {"udp", &udp2}, {"tcp", &tcp}});
 
     EXPECT_EQ(counted.at("roster_dns_queries_total{transport=udp,type=SRV,}"), 2);
     EXPECT_EQ(counted.at("roster_dns_queries_total{transport=tcp,type=SRV,}"), 0);
     EXPECT_EQ(counted.at("roster_dns_queries_total{transport=tcp,type=other,}"), 1);
-    EXPECT_EQ(counted.at("roster_dns_responses_total{rcode=NOERROR,}"), 1);
-    EXPECT_EQ(counted.at("roster_dns_responses_total{rcode=NXDOMAIN,}"), 1);
-    EXPECT_EQ(counted.at("roster_dns_responses_total{rcode=BADVERS,}"), 1);
+    EXPECT_EQ(counted.at("roster_dns_responses_total{transport=udp,rcode=NOERROR,}"), 1);
+    EXPECT_EQ(counted.at("roster_dns_responses_total{transport=udp,rcode=NXDOMAIN,}"), 1);
+    EXPECT_EQ(counted.at("roster_dns_responses_total{transport=tcp,rcode=BADVERS,}"), 1);
     EXPECT_EQ(counted.at("roster_dns_truncated_total{}"), 1);
 }
 
 TEST(Counters, what_is_dropped_is_counted_by_reason_and_is_no_query) {
     Counters udp;
-    udp.count({.drop = Drop::too_short});
-    udp.count({.drop = Drop::response});
+    udp.count_query({.drop = Drop::too_short});
+    udp.count_query({.drop = Drop::response});
     udp.dropped_source.add();
 
     const auto counted = samples({{"udp", &udp}});
@@ -50,7 +54,7 @@ TEST(Counters, what_is_dropped_is_counted_by_reason_and_is_no_query) {
     EXPECT_EQ(counted.at("roster_dns_dropped_total{reason=response,}"), 1);
     EXPECT_EQ(counted.at("roster_dns_dropped_total{reason=source,}"), 1);
     EXPECT_EQ(counted.at("roster_dns_queries_total{transport=udp,type=other,}"), 0);
-    EXPECT_EQ(counted.at("roster_dns_responses_total{rcode=NOERROR,}"), 0);
+    EXPECT_EQ(counted.at("roster_dns_responses_total{transport=udp,rcode=NOERROR,}"), 0);
 }
 
 TEST(Counters, samples_of_a_family_are_adjacent) {

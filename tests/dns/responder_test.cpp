@@ -14,6 +14,7 @@ namespace {
 
 using std::string_literals::operator""s;
 using support::DnsFace;
+using support::DnsReply;
 using support::make_node;
 using support::make_service;
 using support::Message;
@@ -348,7 +349,9 @@ TEST_F(Responding, types_that_are_no_questions_are_told_so) {
     EXPECT_EQ(nxname.rcode, number(Rcode::format_error));
     EXPECT_EQ(nxname.opt_data, option(ExtendedError::invalid_type));
     for (unsigned type = 251; type <= 254; ++type) {
-        EXPECT_EQ(face.ask("roster.internal", type).rcode, number(Rcode::not_implemented)) << type;
+        const auto reply = face.ask(question("roster.internal", type).with_opt(512));
+        EXPECT_EQ(reply.rcode, number(Rcode::not_implemented)) << type;
+        EXPECT_EQ(reply.opt_data, option(ExtendedError::not_supported));
     }
     EXPECT_EQ(face.ask(web, 0).rcode, 0U);
 }
@@ -370,9 +373,209 @@ TEST_F(Responding, chaos_tells_who_answers_and_on_this_host_which_version) {
     EXPECT_EQ(face.ask(question("other", rr::txt, class_chaos)).rcode, number(Rcode::refused));
 
     face.udp.loopback = false;
+    face.client.address = parse_ip("192.0.2.1").value();
     EXPECT_EQ(face.ask(question("version.bind", rr::txt, class_chaos)).rcode,
               number(Rcode::refused));
     EXPECT_EQ(face.ask(question("hostname.bind", rr::txt, class_chaos)).data(), Lines{"host1"});
+}
+
+// What a client far away sees; its network is one of the allowed ones.
+class Stranger : public Responding {
+protected:
+    void SetUp() override {
+        Responding::SetUp();
+        face.udp.loopback = false;
+        face.client.address = parse_ip("198.51.100.7").value();
+    }
+
+    static constexpr auto cookie_request = "\0\12\0\10abcdefgh";
+    std::string fresh_cookie() {
+        const auto reply =
+            face.ask(question(web, rr::a).with_opt(1232, 0, std::string(cookie_request, 12)));
+        EXPECT_EQ(reply.opt_data.size(), 28U);
+        return reply.opt_data;
+    }
+};
+
+TEST_F(Stranger, gets_a_cookie_and_with_it_whole_answers) {
+    const auto cookie = fresh_cookie();
+    EXPECT_EQ(cookie.substr(0, 12), "\0\12\0\30abcdefgh"s);
+    EXPECT_FALSE(face.last.verified);
+
+    const auto big = question("many.service.roster.internal", rr::a);
+    const auto without = face.ask(support::Message(big).with_opt(1232));
+    EXPECT_TRUE(without.tc());
+    EXPECT_LE(without.bytes.size(), 512U);
+    EXPECT_FALSE(face.last.verified);
+    const auto with = face.ask(support::Message(big).with_opt(1232, 0, cookie));
+    EXPECT_FALSE(with.tc());
+    EXPECT_EQ(with.answers.size(), 40U);
+    EXPECT_TRUE(face.last.verified);
+    EXPECT_EQ(with.opt_data, cookie) << "still fresh, so given back as it is";
+}
+
+TEST_F(Stranger, whose_cookie_is_old_wrong_or_of_another_address_is_answered_with_a_new_one) {
+    const auto cookie = fresh_cookie();
+    const auto verified = [&](const std::string& sent) {
+        const auto reply = face.ask(question(web, rr::a).with_opt(1232, 0, sent));
+        EXPECT_EQ(reply.rcode, 0U);
+        EXPECT_EQ(reply.data(), Lines{"10.0.0.1"});
+        EXPECT_EQ(reply.opt_data.size(), 28U);
+        EXPECT_EQ(reply.opt_data.substr(4, 8), "abcdefgh");
+        EXPECT_NE(reply.opt_data, sent);
+        return face.last.verified;
+    };
+    auto wrong = cookie;
+    wrong.back() = static_cast<char>(wrong.back() ^ 1);
+    EXPECT_FALSE(verified(wrong));
+    face.client.address = parse_ip("198.51.100.8").value();
+    EXPECT_FALSE(verified(cookie));
+    face.client.address = parse_ip("198.51.100.7").value();
+    face.client.now += 1801;
+    EXPECT_TRUE(verified(cookie)) << "half an hour old: good, but renewed";
+    face.client.now += 1800;
+    EXPECT_FALSE(verified(cookie));
+}
+
+TEST_F(Stranger, that_asks_for_nothing_but_a_cookie_gets_just_that) {
+    Message message{{0x12, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
+    message.with_opt(512, 0, std::string(cookie_request, 12));
+
+    const auto reply = face.ask(message);
+
+    EXPECT_EQ(reply.rcode, 0U);
+    EXPECT_EQ(reply.question, "");
+    EXPECT_TRUE(reply.answers.empty());
+    EXPECT_EQ(reply.opt_data.size(), 28U);
+}
+
+TEST_F(Stranger, with_a_cookie_no_cookie_looks_like_gets_formerr_with_opt) {
+    const auto reply = face.ask(question(web, rr::a).with_opt(1232, 0, "\0\12\0\3abc"s));
+
+    EXPECT_EQ(reply.rcode, number(Rcode::format_error));
+    EXPECT_TRUE(reply.has_opt);
+    EXPECT_TRUE(reply.answers.empty());
+}
+
+TEST_F(Stranger, of_a_trusted_network_needs_no_cookie) {
+    face.client.address = parse_ip("192.0.2.77").value();
+
+    EXPECT_FALSE(face.ask(question("many.service.roster.internal", rr::a).with_opt(1232)).tc());
+    EXPECT_TRUE(face.last.verified);
+}
+
+TEST_F(Stranger, from_a_network_that_is_not_allowed_is_refused_as_prohibited) {
+    for (const auto* address : {"203.0.113.1", "2001:db9::1"}) {
+        face.client.address = parse_ip(address).value();
+        for (const unsigned klass : {class_in, class_chaos}) {
+            const auto reply = face.ask(question("id.server", rr::txt, klass).with_opt(1232));
+            EXPECT_EQ(reply.rcode, number(Rcode::refused));
+            EXPECT_EQ(reply.opt_data, option(ExtendedError::prohibited));
+            EXPECT_TRUE(face.last.prohibited);
+        }
+        EXPECT_EQ(DnsReply(face.send(question(web, rr::a), {.tcp = true})).rcode,
+                  number(Rcode::refused));
+    }
+    face.client.address = parse_ip("127.0.0.1").value();
+    EXPECT_EQ(face.ask(web, rr::a).rcode, 0U) << "this host, though the socket takes all";
+}
+
+TEST_F(Stranger, is_counted_by_name_by_zone_for_what_is_missing_and_for_all_errors_together) {
+    const auto subject_of = [&](const Message& message) {
+        face.send(message);
+        EXPECT_FALSE(face.last.verified);
+        return face.last.subject;
+    };
+    const auto one = subject_of(question(web, rr::a));
+    EXPECT_EQ(subject_of(question("WEB.service.roster.internal", rr::srv)), one);
+    EXPECT_NE(subject_of(question("many.service.roster.internal", rr::a)), one);
+    const auto missing = subject_of(question("x.roster.internal", rr::a));
+    EXPECT_NE(missing, one);
+    EXPECT_EQ(subject_of(question("y.service.roster.internal", rr::a)), missing);
+    EXPECT_NE(subject_of(question("9.9.9.10.in-addr.arpa", rr::ptr)), missing);
+    EXPECT_EQ(subject_of(question("example.com", rr::a)), 0U);
+    auto broken = question(web, rr::a);
+    broken.bytes[5] = 2;
+    EXPECT_EQ(subject_of(broken), 0U);
+}
+
+TEST_F(Responding, nsid_is_the_identity_if_asked_for) {
+    const auto asked = question(web, rr::a).with_opt(1232, 0, "\0\3\0\0"s);
+    EXPECT_EQ(face.ask(asked).opt_data, "\0\3\0\5host1"s);
+    EXPECT_EQ(face.ask(question(web, rr::a).with_opt(1232, 0, "\0\3\0\2xx"s)).opt_data,
+              "\0\3\0\5host1"s);
+    EXPECT_EQ(face.ask(question(web, rr::a).with_opt(1232)).opt_data, "");
+
+    DnsFace nameless({.identity = ""});
+    nameless.publish({make_service("web", {{host1}})}, {host1});
+    EXPECT_EQ(nameless.ask(asked).opt_data, "");
+    EXPECT_EQ(nameless.ask(question("id.server", rr::txt, class_chaos)).rcode,
+              number(Rcode::refused));
+}
+
+TEST_F(Responding, keepalive_and_padding_are_answered_only_where_they_mean_something) {
+    const auto asked = question(web, rr::a).with_opt(1232, 0, "\0\13\0\0\0\14\0\0"s);
+
+    EXPECT_EQ(face.ask(asked).opt_data, "");
+    EXPECT_EQ(DnsReply(face.send(asked, {.tcp = true, .keepalive = 100})).opt_data,
+              "\0\13\0\2\0\144"s);
+    const auto padded = face.send(asked, {.tcp = true, .tls = true, .keepalive = 100});
+    EXPECT_EQ(padded.size(), 468U);
+    EXPECT_EQ(DnsReply(padded).answers.size(), 1U);
+}
+
+TEST_F(Responding, while_the_core_is_gone_answers_go_on_and_say_that_they_are_stale) {
+    face.connected = false;
+    face.publish({});
+
+    const auto known = face.ask(question(web, rr::a).with_opt(1232));
+    EXPECT_EQ(known.data(), Lines{"10.0.0.1"});
+    EXPECT_EQ(known.opt_data, option(ExtendedError::stale_answer));
+    EXPECT_TRUE(face.last.stale);
+    EXPECT_EQ(face.ask(question(web, rr::aaaa).with_opt(1232)).opt_data,
+              option(ExtendedError::stale_answer));
+    EXPECT_EQ(face.ask(question("x.roster.internal", rr::a).with_opt(1232)).opt_data,
+              option(ExtendedError::stale_name_error));
+    EXPECT_FALSE(face.ask(web, rr::a).has_opt);
+
+    face.connected = true;
+    face.publish({});
+    EXPECT_EQ(face.ask(question(web, rr::a).with_opt(1232)).opt_data, "");
+    EXPECT_FALSE(face.last.stale);
+}
+
+TEST_F(Responding, a_batch_is_answered_each_from_its_own_name) {
+    const std::vector<std::pair<Message, std::string>> asked = {
+        {question(web, rr::a), "10.0.0.1"},
+        {question("x.roster.internal", rr::a), ""},
+        {question("host1.node.roster.internal", rr::a), "10.0.0.1"},
+        {question("1.0.0.10.in-addr.arpa", rr::ptr), "host1.node.dc1.roster.internal."},
+        {question("0a000009.addr.roster.internal", rr::a), "10.0.0.9"},
+        {question("example.com", rr::a), ""}};
+    std::vector<std::vector<std::uint8_t>> buffers;
+    std::vector<Exchange> batch(asked.size());
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        buffers.emplace_back(asked[i].first.bytes).resize(1232);
+        batch[i].buffer = buffers[i];
+        batch[i].query_bytes = asked[i].first.bytes.size();
+        batch[i].client = face.client;
+    }
+    const ReadSection section;
+
+    face.responder.respond(batch, face.udp, face.random);
+
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        const DnsReply reply(std::span(buffers[i]).first(batch[i].reply.bytes));
+        EXPECT_EQ(reply.data(), asked[i].second.empty() ? Lines{} : Lines{asked[i].second}) << i;
+    }
+}
+
+TEST_F(Responding, the_version_may_be_told_to_all) {
+    DnsFace open({.version_for_all = true});
+    open.udp.loopback = false;
+    open.client.address = parse_ip("192.0.2.1").value();
+
+    EXPECT_EQ(open.ask(question("version.server", rr::txt, class_chaos)).data(), Lines{"9.9"});
 }
 
 TEST_F(Responding, the_longest_names_still_get_their_soa_and_opt) {

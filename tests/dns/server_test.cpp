@@ -4,7 +4,6 @@
 #include "tests/support/publications.hpp"
 
 #include <boost/asio/connect.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/read.hpp>
@@ -14,14 +13,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <future>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <sstream>
 #include <string>
-#include <thread>
 
 namespace dns {
 namespace {
@@ -91,51 +88,24 @@ Dug read_dig(const std::string& text) {
     return dug;
 }
 
-// A server on a free port, with its TCP side running on a thread of the test.
+// A server on a free port.
 class DnsServer : public testing::Test {
 protected:
     void SetUp() override { open({}); }
 
-    void TearDown() override { close(); }
-
     void open(agent::DnsConfig config) {
-        close();
         config.listen = {"127.0.0.1:0"};
-        server = std::make_unique<Server>(io,
-                                          ServerOptions{.config = config,
+        server = std::make_unique<Server>(ServerOptions{.config = config,
                                                         .domain = "roster.internal",
                                                         .datacenter = "dc1",
                                                         .node = "host1",
                                                         .address = "127.0.0.1",
                                                         .version = "9.9"});
         server->start();
-        runner = std::thread([this] { io.run(); });
-    }
-
-    void close() {
-        if (!server) return;
-        on_io([this] { server->stop(); });
-        work.reset();
-        runner.join();
-        server.reset();
-        io.restart();
-        work.emplace(io.get_executor());
-    }
-
-    // publish() and stop() belong to the thread that runs `io`.
-    template <class Function>
-    void on_io(Function function) {
-        std::promise<void> done;
-        asio::post(io, [&] {
-            function();
-            done.set_value();
-        });
-        done.get_future().wait();
     }
 
     void publish(agent::Publication publication) {
-        auto shared = std::make_shared<const agent::Publication>(std::move(publication));
-        on_io([&] { server->publish(shared); });
+        server->publish(std::make_shared<const agent::Publication>(std::move(publication)));
     }
 
     [[nodiscard]] std::uint16_t port() const { return server->ports().at(0); }
@@ -154,10 +124,7 @@ protected:
     }
 
     asio::io_context io;
-    std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work{
-        io.get_executor()};
     std::unique_ptr<Server> server;
-    std::thread runner;
 
     const std::shared_ptr<const agent::NodeView> host1 = support::make_node("host1", "127.0.0.1");
     const std::shared_ptr<const agent::NodeView> host2 = support::make_node("host2", "10.0.0.2");
@@ -375,19 +342,18 @@ TEST_F(DnsServer, several_workers_share_an_address) {
 }
 
 TEST_F(DnsServer, listens_on_ipv6_too) {
-    asio::io_context other;
     ServerOptions options{.config = {},
                           .domain = "roster.internal",
                           .datacenter = "dc1",
                           .node = "host1",
                           .address = "127.0.0.1"};
     options.config.listen = {"127.0.0.1:0", "[::1]:0"};
-    Server both(other, options);
+    Server both(options);
     both.publish(std::make_shared<const agent::Publication>(web()));
     both.start();
 
     ASSERT_EQ(both.ports().size(), 2U);
-    udp::socket client(other, udp::v6());
+    udp::socket client(io, udp::v6());
     const auto query = support::question("web.service.roster.internal", 1);
     client.send_to(asio::buffer(query.bytes), {asio::ip::make_address("::1"), both.ports()[1]});
     std::array<std::uint8_t, 512> reply{};
@@ -404,7 +370,7 @@ TEST_F(DnsServer, an_address_in_use_is_one_clear_line) {
                               .address = "127.0.0.1"};
         options.config.listen = {listen};
         try {
-            const Server second(io, options);
+            const Server second(options);
         } catch (const std::runtime_error& error) {
             return error.what();
         }

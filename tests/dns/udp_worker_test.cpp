@@ -32,8 +32,10 @@ std::uint16_t free_port() {
 // A worker on its thread, and a client's socket.
 class Udp : public testing::Test {
 protected:
-    explicit Udp(const std::string& address = "127.0.0.1", std::size_t udp_bytes_max = 1232)
-        : worker({make_address(address), port, udp_bytes_max, 1}, face.responder),
+    explicit Udp(const std::string& address = "127.0.0.1",
+                 std::size_t udp_bytes_max = 1232,
+                 RateLimit limit = {})
+        : worker({make_address(address), port, udp_bytes_max, 1, limit}, face.responder),
           runner([this] { worker.run(); }) {
         face.publish({support::make_service("web", {{support::make_node("host1", "10.0.0.1")}})});
         // The kernel's own deadline, so that a missing reply fails the test.
@@ -76,6 +78,11 @@ protected:
 class UdpWildcard : public Udp {
 protected:
     UdpWildcard() : Udp("0.0.0.0") {}
+};
+
+class UdpLimited : public Udp {
+protected:
+    UdpLimited() : Udp("0.0.0.0", 1232, {.responses_per_second = 1, .slip = 2}) {}
 };
 
 class UdpLarge : public Udp {
@@ -151,6 +158,30 @@ TEST_F(UdpWildcard, replies_come_from_the_address_that_was_asked) {
         EXPECT_FALSE(receive().empty());
         EXPECT_EQ(source, asked);
     }
+}
+
+TEST_F(UdpLimited, clients_on_this_host_are_not_limited) {
+    for (int i = 0; i < 20; ++i) {
+        send(question(web, rr::a));
+        EXPECT_EQ(support::DnsReply(receive()).answers.size(), 1U);
+    }
+    EXPECT_EQ(worker.counters().dropped_rate.value(), 0U);
+}
+
+TEST_F(Udp, stops_though_nothing_comes) {
+    worker.request_stop();
+    runner.join();
+    runner = std::thread([] {});
+}
+
+TEST_F(Udp, cookies_are_of_the_client_and_counted) {
+    const std::string cookie("\0\12\0\10abcdefgh", 12);
+    send(question(web, rr::a).with_opt(1232, 0, cookie));
+
+    const support::DnsReply reply(receive());
+
+    EXPECT_EQ(reply.opt_data.size(), 28U);
+    EXPECT_EQ(worker.counters().cookies.value(), 1U);
 }
 
 TEST_F(Udp, an_address_in_use_without_sharing_throws) {

@@ -18,7 +18,10 @@ struct Face {
     dns::AnswerTable table;
     dns::Grammar grammar{"roster.internal", "dc1", {"10.0.0.0/8"}};
     dns::AnswerCompiler compiler{table, grammar, {.node = "host1", .address = "127.0.0.1"}};
-    dns::Responder responder{table, grammar, {.identity = "host1", .version = "1"}};
+    dns::Responder responder{
+        table,
+        grammar,
+        {.identity = "host1", .version = "1", .allow = {*dns::parse_prefix("198.51.100.0/24")}}};
 
     Face() {
         agent::NodeRecord record;
@@ -47,21 +50,37 @@ void expect(bool holds) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t size) {
     static Face face;
     if (size == 0) return 0;
-    const dns::Transport transport{
-        .tcp = (input[0] & 1U) != 0, .loopback = (input[0] & 2U) != 0, .udp_bytes_max = 1232};
+    const dns::Transport transport{.tcp = (input[0] & 1U) != 0,
+                                   .tls = (input[0] & 5U) == 5,
+                                   .loopback = (input[0] & 2U) != 0,
+                                   .udp_bytes_max = 1232,
+                                   .keepalive = 100};
     const std::size_t query_bytes = size - 1;
     std::vector<std::uint8_t> buffer(
         std::max<std::size_t>(transport.tcp ? 65'535 : 1232, query_bytes));
     std::copy(input + 1, input + size, buffer.begin());
     dns::Random random(input[0]);
+    dns::Exchange exchange;
+    exchange.buffer = buffer;
+    exchange.query_bytes = query_bytes;
+    exchange.client = {*dns::parse_ip("198.51.100.1"), 1'000'000'000};
 
     const dns::ReadSection section;
-    const auto reply = face.responder.respond(buffer, query_bytes, transport, random);
+    face.responder.respond({&exchange, 1}, transport, random);
 
+    auto reply = exchange.reply;
     expect(reply.bytes == 0 || reply.bytes >= dns::header_bytes);
     expect(reply.bytes <= (transport.tcp ? 65'535U : 1232U));
-    if (reply.bytes > 0) expect((buffer[2] & 0x80U) != 0);
+    // A stranger without a cookie cannot be flooded through us.
+    if (!reply.verified) expect(reply.bytes <= 512);
+    if (reply.bytes > 0) {
+        expect((buffer[2] & 0x80U) != 0);
+        dns::cut_short(buffer, reply);
+        expect(reply.bytes <= exchange.reply.bytes);
+    }
     // What was answered is a query no more: it must not be answered again.
-    expect(face.responder.respond(buffer, reply.bytes, transport, random).bytes == 0);
+    exchange.query_bytes = reply.bytes;
+    face.responder.respond({&exchange, 1}, transport, random);
+    expect(exchange.reply.bytes == 0);
     return 0;
 }

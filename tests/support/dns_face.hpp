@@ -27,6 +27,10 @@ struct DnsFaceOptions {
     bool only_passing = false;
     std::size_t records_max = 1000;
     std::size_t tags_max = 256;
+    std::string identity = "host1";
+    bool version_for_all = false;
+    std::vector<std::string> allow = {"192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"};
+    std::size_t unverified_bytes_max = 512;
 };
 
 class DnsFace {
@@ -45,13 +49,24 @@ public:
                     grammar,
                     {.ttl = std::chrono::seconds(5),
                      .negative_ttl = std::chrono::seconds(3),
-                     .identity = "host1",
-                     .version = "9.9"}) {}
+                     .identity = options.identity,
+                     .version = "9.9",
+                     .version_for_all = options.version_for_all,
+                     .allow = prefixes(options.allow),
+                     .trusted = prefixes({"192.0.2.0/24"}),
+                     .unverified_bytes_max = options.unverified_bytes_max}) {}
+
+    static std::vector<dns::IpPrefix> prefixes(const std::vector<std::string>& texts) {
+        std::vector<dns::IpPrefix> result;
+        for (const auto& text : texts) result.push_back(dns::parse_prefix(text).value());
+        return result;
+    }
 
     // One step of the catalog; each has an index of its own.
     void publish(std::vector<std::shared_ptr<const agent::ServiceView>> services,
                  std::vector<std::shared_ptr<const agent::NodeView>> nodes = {}) {
         auto step = publication(++index);
+        step.connected = connected;
         step.services = std::move(services);
         step.nodes = std::move(nodes);
         compiler.apply(step);
@@ -74,7 +89,12 @@ public:
             transport.tcp ? 65'535 : std::max<std::size_t>(512, transport.udp_bytes_max));
         buffer.resize(std::max(buffer.size(), message.bytes.size()));
         std::copy(message.bytes.begin(), message.bytes.end(), buffer.begin());
-        last = responder.respond(buffer, message.bytes.size(), transport, random);
+        dns::Exchange exchange;
+        exchange.buffer = buffer;
+        exchange.query_bytes = message.bytes.size();
+        exchange.client = client;
+        responder.respond({&exchange, 1}, transport, random);
+        last = exchange.reply;
         buffer.resize(last.bytes);
         return buffer;
     }
@@ -87,6 +107,8 @@ public:
     }
 
     std::uint64_t index = 100;
+    bool connected = true;
+    dns::Client client{dns::parse_ip("127.0.0.1").value(), 1'000'000'000};
     dns::Transport udp{.tcp = false, .loopback = true, .udp_bytes_max = 1232};
     dns::AnswerTable table;
     dns::Grammar grammar;
