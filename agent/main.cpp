@@ -5,6 +5,7 @@
 #include "agent/cli/command_line.hpp"
 #include "agent/config.hpp"
 #include "agent/data_dir.hpp"
+#include "agent/ensemble.hpp"
 #include "agent/journal.hpp"
 #include "agent/kv.hpp"
 #include "agent/process.hpp"
@@ -135,6 +136,7 @@ public:
           node_(own_node(config_, config_.node_id.empty() ? data_.node_id() : config_.node_id)) {
         if (config_.coord.connect.empty()) core_.emplace(core_options(config_));
         ensemble_ = core_ ? "embedded" : config_.coord.connect;
+        if (!core_) foreign_.emplace(io_, config_.coord.connect);
         client_.emplace(io_,
                         coord::ClientOptions{.connect = core_ ? own_core(config_, *core_)
                                                               : config_.coord.connect,
@@ -182,6 +184,7 @@ private:
         agent::RegistrarOptions options;
         options.node = node_;
         options.data_dir = config_.data_dir;
+        options.patience = config_.coord.write_patience;
         options.clock_ms = wall_clock_ms;
         return options;
     }
@@ -233,7 +236,12 @@ private:
     }
 
     [[nodiscard]] http::CoordStatus coord_status() const {
-        if (!core_) return {connected_, connected_ ? config_.coord.connect : "", {}};
+        if (foreign_) {
+            // Servers may be forbidden to tell which of them leads: then it is the ensemble.
+            const auto leader = foreign_->leader();
+            return {
+                connected_, leader.empty() ? config_.coord.connect : leader, foreign_->servers()};
+        }
         const auto status = core_->server().status();
         return {status.serving, status.leader, status.peers};
     }
@@ -242,6 +250,7 @@ private:
         client_->on_state([this](coord::SessionState state) {
             connected_ = state == coord::SessionState::connected;
             if (connected_) save_session();
+            if (connected_ && foreign_) foreign_->find_leader();
             registrar_->on_session_state(state);
             catalog_->set_connected(connected_);
             tell_systemd();
@@ -390,6 +399,7 @@ private:
 
     coord::Task<void> take_down() {
         services_dir_->stop();
+        if (foreign_) foreign_->stop();
         runner_->stop();
         registrar_->stop();
         if (config_.leave_on_terminate) {
@@ -416,6 +426,7 @@ private:
     std::optional<Core> core_;
     std::string
         ensemble_;  // The core we talk to: whose session it is that the data directory remembers.
+    std::optional<agent::Ensemble> foreign_;  // Instead of the embedded core.
     std::optional<coord::Client> client_;
     std::optional<agent::Registrar> registrar_;
     std::optional<agent::Catalog> catalog_;
