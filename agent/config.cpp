@@ -316,6 +316,7 @@ void read_coord(TableReader& in, CoordConfig& coord) {
     in.take("session_timeout",
             coord.session_timeout,
             duration(session_timeout_min, session_timeout_max));
+    in.take("write_patience", coord.write_patience, duration({}, write_patience_max));
     in.finish();
 }
 

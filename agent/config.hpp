@@ -24,6 +24,8 @@ namespace agent {
 
 inline constexpr std::chrono::milliseconds session_timeout_min{1'000};
 inline constexpr std::chrono::milliseconds session_timeout_max{600'000};
+inline constexpr std::chrono::milliseconds write_patience_max{
+    20'000};  // HTTP itself waits for 30 s
 
 // Loopback, private, shared, link-local and unique local addresses: no stranger has one.
 inline const std::vector<std::string> private_networks{"127.0.0.0/8",
@@ -74,6 +76,8 @@ struct CoordConfig {
     std::string connect;  // an existing ensemble; empty: the embedded core
     std::vector<std::string> listen{"127.0.0.1:2181"};
     std::chrono::milliseconds session_timeout{10'000};
+    std::chrono::milliseconds write_patience{
+        5'000};  // then a write that waits is answered: not yet
 };
 
 struct ChecksConfig {

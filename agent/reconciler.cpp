@@ -7,6 +7,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cassert>
 #include <cstdint>
@@ -60,7 +61,7 @@ struct Reconciler::State : std::enable_shared_from_this<Reconciler::State> {
           Gone told)
         : io(loop),
           client(of_agent),
-          options(limits),
+          options(std::move(limits)),
           wanted(std::move(what)),
           gone(std::move(told)),
           retry(loop) {}
@@ -68,6 +69,7 @@ struct Reconciler::State : std::enable_shared_from_this<Reconciler::State> {
     void change(const std::string& path, Presence presence);
     void enqueue(Entries::value_type& entry);
     void pump();
+    bool claim_first();
     coord::Task<void> reconcile(std::string path);
     void conclude(const std::string& path,
                   std::uint64_t generation,
@@ -85,8 +87,9 @@ struct Reconciler::State : std::enable_shared_from_this<Reconciler::State> {
     coord::Task<coord::Error> overwrite(const std::string& path, const std::string& content);
     coord::Task<coord::Error> make_parent(const std::string& path);
     coord::Task<coord::Error> take_away(const std::string& path);
-    static void
-    warn_of_namesake(const std::string& path, const std::string& mine, const std::string& theirs);
+    bool
+    belongs_to_another(const std::string& path, const std::string& mine, const std::string& theirs);
+    void claimed();
 
     asio::io_context& io;
     coord::Client& client;
@@ -104,11 +107,14 @@ struct Reconciler::State : std::enable_shared_from_this<Reconciler::State> {
     Entries entries;
     std::deque<std::string> queue;
     std::vector<std::string> refused;  // for the next retry
+    bool claim_held = false;           // by this session; without a claim: from the start
+    std::optional<Namesake> namesake;
     std::size_t in_flight = 0;
 
     coord::Counter writes;
     coord::Counter failures;
     coord::Counter takeovers;
+    std::atomic<bool> name_taken = false;    // written here, read by metrics()
     std::atomic<std::size_t> unsettled = 0;  // written here, read by metrics()
 };
 
@@ -131,6 +137,7 @@ void Reconciler::State::enqueue(Entries::value_type& entry) {
 void Reconciler::State::pump() {
     if (stopped || client.state() != coord::SessionState::connected) return;
     while (in_flight < options.in_flight_max && !queue.empty()) {
+        if (!claim_held && !claim_first()) return;
         auto path = std::move(queue.front());
         queue.pop_front();
         const auto entry = entries.find(path);
@@ -143,6 +150,16 @@ void Reconciler::State::pump() {
                 return self->reconcile(std::move(path));
             });
     }
+}
+
+// Puts the claim in front of the others; false if it is not among them.
+bool Reconciler::State::claim_first() {
+    const auto claim = entries.find(options.claim);
+    if (claim == entries.end() || !claim->second.queued) return false;
+    const auto found = std::find(queue.begin(), queue.end(), options.claim);
+    assert(found != queue.end());
+    std::rotate(queue.begin(), found, found + 1);
+    return true;
 }
 
 coord::Task<void> Reconciler::State::reconcile(std::string path) {
@@ -181,6 +198,7 @@ void Reconciler::State::conclude(const std::string& path,
 
 void Reconciler::State::settle(Entries::iterator entry, std::uint64_t generation) {
     auto& [path, at] = *entry;
+    if (path == options.claim) claimed();
     at.settled_generation = generation;
     std::erase_if(at.waiters, [&](const auto& waiter) {
         if (waiter->generation > generation) return false;
@@ -199,10 +217,12 @@ void Reconciler::State::settle(Entries::iterator entry, std::uint64_t generation
 void Reconciler::State::retry_later(Entries::value_type& entry, const coord::Error& error) {
     // A broken connection is told as a session state, and what was cut off goes on with the next.
     if (error == Errc::connection_loss || error == Errc::session_expired) return enqueue(entry);
-    failures.add();
+    if (!namesake) failures.add();
     refused.push_back(entry.first);
+    // Who may not say who it is may serve all the same.
+    if (entry.first == options.claim && !namesake) claim_held = true;
     if (std::exchange(retry_armed, true)) return;
-    log().warn("znode not written path={} why=\"{}\"", entry.first, error.message());
+    if (!namesake) log().warn("znode not written path={} why=\"{}\"", entry.first, error.message());
     retry.expires_after(options.retry_after);
     retry.async_wait([weak = weak_from_this()](const coord::Error& cancelled) {
         const auto self = weak.lock();
@@ -230,6 +250,7 @@ void Reconciler::State::compare_settled() {
 // A new session owns nothing yet; what an earlier one owned may still be there.
 void Reconciler::State::compare_all_again() {
     ++session_number;
+    claim_held = options.claim.empty();
     compare_settled();
     for (auto& entry : entries) {
         entry.second.presence = Presence::unknown;
@@ -290,8 +311,8 @@ coord::Task<coord::Error> Reconciler::State::adopt(const std::string& path,
             co_return co_await overwrite(path, content);
         }
         if (found) {
+            if (belongs_to_another(path, content, found->data)) co_return Errc::node_exists;
             takeovers.add();
-            warn_of_namesake(path, content, found->data);
             const auto removed = co_await client.remove(path, found->stat.version);
             if (!removed && removed.error() == Errc::bad_version) continue;
             if (!removed && removed.error() != Errc::no_node) co_return removed.error();
@@ -351,17 +372,34 @@ coord::Task<coord::Error> Reconciler::State::take_away(const std::string& path) 
     co_return coord::Error{};
 }
 
-void Reconciler::State::warn_of_namesake(const std::string& path,
-                                         const std::string& mine,
-                                         const std::string& theirs) {
-    if (coord::parent_path(path) != nodes_root) return;
+// An agent whose data directory was lost has a new id: it waits, too, until the session that it
+// forgot has ended. One that keeps its id is the same agent, and need not wait.
+bool Reconciler::State::belongs_to_another(const std::string& path,
+                                           const std::string& mine,
+                                           const std::string& theirs) {
+    if (path != options.claim) return false;
     const auto own = decode_node(mine);
     const auto other = decode_node(theirs);
-    if (!own.value || !other.value || own.value->id == other.value->id) return;
-    log().error("another agent has the same node name node={} its_id={} its_address={}",
-                other.value->name,
-                other.value->id,
-                other.value->address);
+    if (!own.value || !other.value || own.value->id == other.value->id) return false;
+    if (!namesake || namesake->id != other.value->id) {
+        log().error("another agent has this node's name: nothing is registered until its session "
+                    "ends node={} its_address={} its_id={}",
+                    other.value->name,
+                    other.value->address,
+                    other.value->id);
+    }
+    namesake = Namesake{other.value->id, other.value->address};
+    name_taken = true;
+    return true;
+}
+
+void Reconciler::State::claimed() {
+    claim_held = true;
+    if (!namesake) return;
+    log().info(
+        "the node's name is free: registering path={} was_of={}", options.claim, namesake->address);
+    namesake.reset();
+    name_taken = false;
 }
 
 // ---- the face
@@ -371,7 +409,10 @@ Reconciler::Reconciler(asio::io_context& io,
                        ReconcilerOptions options,
                        Wanted wanted,
                        Gone gone)
-    : state_(std::make_shared<State>(io, client, options, std::move(wanted), std::move(gone))) {}
+    : state_(std::make_shared<State>(
+          io, client, std::move(options), std::move(wanted), std::move(gone))) {
+    state_->claim_held = state_->options.claim.empty();
+}
 
 Reconciler::~Reconciler() { stop(); }
 
@@ -429,6 +470,8 @@ void Reconciler::stop() {
 
 bool Reconciler::settled() const { return state_->unsettled == 0; }
 
+const std::optional<Namesake>& Reconciler::namesake() const { return state_->namesake; }
+
 std::vector<coord::Metric> Reconciler::metrics() const {
     using enum coord::MetricKind;
     const auto& s = *state_;
@@ -437,6 +480,10 @@ std::vector<coord::Metric> Reconciler::metrics() const {
          "roster_registrar_unsettled",
          "Znodes of this agent that are not yet as they shall be.",
          static_cast<double>(s.unsettled.load())},
+        {gauge,
+         "roster_registrar_name_taken",
+         "1 while another agent has this node's name, and nothing is registered.",
+         s.name_taken ? 1.0 : 0.0},
         {counter,
          "roster_registrar_writes_total",
          "Znodes created, changed and removed.",

@@ -30,6 +30,14 @@ namespace agent {
 struct ReconcilerOptions {
     std::size_t in_flight_max = 256;
     std::chrono::milliseconds retry_after{1000};
+    // The znode by which this agent says who it is, written first. Empty: there is none.
+    std::string claim;
+};
+
+// The agent that has our node's name, and keeps it as long as it lives.
+struct Namesake {
+    std::string id;
+    std::string address;
 };
 
 class Reconciler {
@@ -62,6 +70,8 @@ public:
     void stop();
 
     [[nodiscard]] bool settled() const;
+    // Whom we wait for; nobody: the name is ours, or has not been asked for yet.
+    [[nodiscard]] const std::optional<Namesake>& namesake() const;
     // Of any thread.
     [[nodiscard]] std::vector<coord::Metric> metrics() const;
 

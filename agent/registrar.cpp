@@ -27,7 +27,19 @@ std::filesystem::path file_in(const std::filesystem::path& data_dir) {
     return data_dir.empty() ? data_dir : data_dir / "registrations.json";
 }
 
-Rejection not_committed(const std::string& what) {
+ReconcilerOptions claiming(std::string path) {
+    ReconcilerOptions options;
+    options.claim = std::move(path);
+    return options;
+}
+
+Rejection not_committed(const std::string& what, const std::optional<Namesake>& namesake) {
+    if (namesake) {
+        return {Rejection::Kind::unavailable,
+                what + " is taken by this agent, but not registered: the agent at " +
+                    namesake->address +
+                    " has the same node name; give one of them another, or stop that one"};
+    }
     return {Rejection::Kind::unavailable,
             what + " is taken by this agent, but the coordination core has not committed it yet; "
                    "it will be as soon as that can be reached"};
@@ -46,7 +58,7 @@ struct Registrar::State : std::enable_shared_from_this<Registrar::State> {
           reconciler(
               io,
               client,
-              {},
+              claiming(node_path(options.node.name)),
               [this](const auto& path) { return wanted(path); },
               [this](const auto& path) {
                   registrations.confirm_gone(path);
@@ -129,7 +141,7 @@ coord::Task<Verdict> Registrar::State::commit(Verdict refused, std::string path,
     apply();
     if (auto failed = co_await keep()) co_return failed;
     if (!co_await reconciler.reached(std::move(path), options.patience))
-        co_return not_committed(what);
+        co_return not_committed(what, reconciler.namesake());
     co_return Verdict{};
 }
 

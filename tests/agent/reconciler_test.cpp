@@ -53,14 +53,15 @@ protected:
     std::map<std::string, std::optional<std::string>> wanted_;
     std::vector<std::string> gone_;
     std::size_t asked_ = 0;
-    Reconciler reconciler_{io_,
-                           client_,
-                           {.in_flight_max = 4, .retry_after = std::chrono::milliseconds(50)},
-                           [this](const auto& path) {
-                               ++asked_;
-                               return wanted_[path];
-                           },
-                           [this](const auto& path) { gone_.push_back(path); }};
+    Reconciler reconciler_{
+        io_,
+        client_,
+        {.in_flight_max = 4, .retry_after = std::chrono::milliseconds(50), .claim = {}},
+        [this](const auto& path) {
+            ++asked_;
+            return wanted_[path];
+        },
+        [this](const auto& path) { gone_.push_back(path); }};
     const std::string path_ = "/services/web/a@host1";
 };
 

@@ -344,6 +344,52 @@ TEST_F(RegistrarTest, restarted_without_its_session_takes_over_the_znodes_of_the
     EXPECT_EQ(znode->stat.ephemeral_owner, agent.client().session().id);
 }
 
+TEST_F(RegistrarTest, leaves_an_agent_alone_that_has_the_same_name_and_says_where_it_is) {
+    RunningAgent first(io_, settings());
+    first.start();
+    ASSERT_FALSE(first.add(test_service("web", "web-1")));
+    AgentSettings other = settings();
+    other.data_dir.clear();
+    other.node_id = "another-machine";
+    other.patience = std::chrono::milliseconds(1500);  // It has tried more than once.
+    RunningAgent second(io_, other);
+    second.start();
+
+    const auto verdict = second.add(test_service("web", "web-1"));
+
+    ASSERT_TRUE(verdict);
+    EXPECT_EQ(verdict->message,
+              "service \"web-1\" is taken by this agent, but not registered: the agent at 10.0.0.1 "
+              "has the same node name; give one of them another, or stop that one");
+    const auto owner = first.client().session().id;
+    EXPECT_EQ(first.read(node_path("host1")).value().stat.ephemeral_owner, owner);
+    EXPECT_EQ(first.read("/services/web/web-1@host1").value().stat.ephemeral_owner, owner);
+}
+
+TEST_F(RegistrarTest, registers_by_itself_once_the_session_of_its_forgotten_life_has_ended) {
+    auto before = settings();
+    before.session_timeout = std::chrono::milliseconds(400);
+    {
+        RunningAgent agent(io_, before);
+        agent.start();
+        ASSERT_FALSE(agent.add(test_service("web", "web-1")));
+    }
+    auto forgetful = settings();
+    forgetful.node_id =
+        "made-anew";  // Its data directory was lost: nobody knows that it is the same.
+    RunningAgent agent(io_, forgetful);
+    agent.start();
+
+    ASSERT_TRUE(agent.await_settled());
+
+    const auto node = agent.read(node_path("host1"));
+    ASSERT_TRUE(node);
+    EXPECT_EQ(node->stat.ephemeral_owner, agent.client().session().id);
+    EXPECT_EQ(decode_node(node->data).value->id, "made-anew");
+    EXPECT_EQ(agent.read("/services/web/web-1@host1").value().stat.ephemeral_owner,
+              agent.client().session().id);
+}
+
 TEST_F(RegistrarTest, registers_everything_again_after_its_session_expired) {
     RunningAgent agent(io_, settings());
     agent.start();

@@ -56,6 +56,7 @@ inline CheckDefinition test_ttl_check(const std::string& id = "") {
 struct AgentSettings {
     std::string connect;
     std::string node = "host1";
+    std::string node_id = {};  // empty: one that goes with the name
     std::filesystem::path data_dir = {};
     std::optional<coord::SessionIdentity> resume = {};
     std::chrono::milliseconds session_timeout{10'000};
@@ -130,6 +131,7 @@ private:
     static RegistrarOptions options_of(const AgentSettings& settings) {
         RegistrarOptions options;
         options.node = test_node(settings.node);
+        if (!settings.node_id.empty()) options.node.id = settings.node_id;
         options.data_dir = settings.data_dir;
         options.services_max = settings.services_max;
         options.checks_max = settings.checks_max;
