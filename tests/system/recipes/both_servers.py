@@ -16,6 +16,10 @@ from roster import Agent, wait_until, zookeeper  # noqa: E402,F401
 PATIENCE = 20
 
 
+def apache_zookeeper():
+    return zookeeper(properties=("zookeeper.extendedTypesEnabled=true",))  # TTL znodes, which the core has always.
+
+
 class OnRoster:
     @classmethod
     def setUpClass(cls):
@@ -26,7 +30,7 @@ class OnRoster:
 class OnZooKeeper:
     @classmethod
     def setUpClass(cls):
-        cls.address = cls.enterClassContext(zookeeper())
+        cls.address = cls.enterClassContext(apache_zookeeper())
 
 
 class Link:

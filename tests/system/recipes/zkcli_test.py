@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from both_servers import PATIENCE, OnRoster, OnZooKeeper, zookeeper
+from both_servers import PATIENCE, OnRoster, OnZooKeeper, apache_zookeeper
 
 ZKCLI = "/usr/share/zookeeper/bin/zkCli.sh"
 SESSION = pathlib.Path(__file__).with_name("zkcli_session.txt")
@@ -127,7 +127,7 @@ class ZkcliOnZooKeeper(OnZooKeeper, Cases, unittest.TestCase):
 def record():
     header = [line for line in SESSION.read_text().splitlines() if line.startswith("# ")]
     commands = [command for command, _, _ in read_session()]
-    with zookeeper() as address, Shell(address) as shell:
+    with apache_zookeeper() as address, Shell(address) as shell:
         text = header
         for command in commands:
             text += [f"> {command}", *shell.run(command)]
