@@ -1,90 +1,11 @@
 // ZooKeeper's own C client does its work against the server at the address given: c_client_test HOST:PORT.
 // Exits 0 if everything was as the C client expects it.
-#include <chrono>
-#include <condition_variable>
-#include <cstdio>
-#include <cstdlib>
-#include <deque>
-#include <mutex>
-#include <string>
-#include <string_view>
+#include "tests/system/core/c_client_session.hpp"
+
 #include <sys/wait.h>
 #include <unistd.h>
-#include <utility>
-#include <zookeeper/zookeeper.h>
 
 namespace {
-
-constexpr std::chrono::seconds patience{15};
-
-void check(bool good, const char* what, int line) {
-    if (good) return;
-    std::fprintf(stderr, "c_client_test.cpp:%d: not so: %s\n", line, what);
-    std::exit(1);
-}
-#define CHECK(condition) check((condition), #condition, __LINE__)
-
-// What the client library's threads report, for the main thread to wait for.
-class Events {
-public:
-    void push(int type, int state, std::string path) {
-        const std::lock_guard lock(mutex_);
-        events_.push_back({type, state, std::move(path)});
-        changed_.notify_all();
-    }
-    // The next event must be this one.
-    void expect(int type, std::string_view path, int line) {
-        const auto event = next(line);
-        check(event.type == type && event.path == path,
-              ("event " + std::to_string(event.type) + " of " + event.path).c_str(),
-              line);
-    }
-    // The session comes into this state, whatever comes before.
-    void await_state(int state, int line) {
-        for (auto event = next(line); event.type != ZOO_SESSION_EVENT || event.state != state;) {
-            event = next(line);
-        }
-    }
-
-private:
-    struct Event {
-        int type = 0;
-        int state = 0;
-        std::string path;
-    };
-    Event next(int line) {
-        std::unique_lock lock(mutex_);
-        check(changed_.wait_for(lock, patience, [&] { return !events_.empty(); }),
-              "an event came in time",
-              line);
-        auto event = std::move(events_.front());
-        events_.pop_front();
-        return event;
-    }
-
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<Event> events_;
-};
-#define EXPECT_EVENT(events, type, path) (events).expect((type), (path), __LINE__)
-#define AWAIT_STATE(events, state) (events).await_state((state), __LINE__)
-
-void on_event(zhandle_t*, int type, int state, const char* path, void* events) {
-    static_cast<Events*>(events)->push(type, state, path == nullptr ? "" : path);
-}
-
-struct Session {
-    Session(const char* address, const clientid_t* id = nullptr)
-        : handle(zookeeper_init(address, on_event, 10000, id, &events, 0)) {
-        CHECK(handle != nullptr);
-    }
-    ~Session() { zookeeper_close(handle); }
-    Session(const Session&) = delete;
-    Session& operator=(const Session&) = delete;
-
-    Events events;
-    zhandle_t* handle;
-};
 
 int create(zhandle_t* at, const char* path, std::string_view data, int flags, std::string* real) {
     char name[256] = {};
