@@ -40,7 +40,8 @@ checked_metadata(const fs::path& metadata, const fs::path& log, const fs::path& 
 
 DataDirectory::DataDirectory(const fs::path& data_dir,
                              const std::string& address,
-                             std::size_t segment_bytes)
+                             std::size_t segment_bytes,
+                             WhenEmpty when_empty)
     : log_path_(data_dir / "raft" / "log"),
       snapshots_path_(data_dir / "raft" / "snapshots"),
       metadata_path_(data_dir / "raft" / "meta"),
@@ -52,7 +53,7 @@ DataDirectory::DataDirectory(const fs::path& data_dir,
     check(contents);
     if (snapshot_) {
         restored_.snapshot = snapshot_->metadata();
-        if (log_.last() < contained()) {
+        if (log_ends_before_snapshot(contents)) {
             // A snapshot from the leader was to take the log's place, and a crash came in between.
             log_.restart(next(contained()), snapshot_->metadata().term);
             contents = {next(contained()), snapshot_->metadata().term, {}, false};
@@ -61,7 +62,20 @@ DataDirectory::DataDirectory(const fs::path& data_dir,
     restored_.vote = metadata_.vote();
     restored_.first = contents.first;
     restored_.entries = std::move(contents.entries);
-    if (restored_.vote.term == Term{0}) bootstrap(address);
+    const bool is_first_start = restored_.vote.term == Term{0};
+    if (is_first_start && when_empty == WhenEmpty::bootstrap) bootstrap(address);
+    // An empty log that is there is told from one that was lost.
+    if (is_first_start && when_empty == WhenEmpty::wait && contents.is_new) {
+        log_.restart(Index{1}, Term{0});
+    }
+}
+
+// Its last entries may also be others than those that the snapshot contains.
+bool DataDirectory::log_ends_before_snapshot(const LogContents& contents) const {
+    if (log_.last() < contained()) return true;
+    if (contents.first > contained()) return false;
+    const auto at = number(contained()) - number(contents.first);
+    return contents.entries.at(at).term != snapshot_->metadata().term;
 }
 
 void DataDirectory::check(const LogContents& contents) const {
@@ -75,7 +89,8 @@ void DataDirectory::check(const LogContents& contents) const {
                            number(contents.first),
                            number(contained())));
     }
-    if (!snapshot_ && entries.empty()) refuse(log_path_, "the log has lost its entries");
+    if (!snapshot_ && entries.empty() && !contents.is_unused)
+        refuse(log_path_, "the log has lost its entries");
     if (!entries.empty() && entries.back().term > metadata_.vote().term) {
         refuse(metadata_path_, "the term is older than the log, so this file is an old copy");
     }

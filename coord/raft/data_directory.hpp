@@ -5,7 +5,7 @@
 // Read by: Node, which takes the parts out of it.
 // Thread:  coord.
 // Holds:   nothing is written until everything was read and is whole. An empty directory becomes
-//          that of a new cluster of one.
+//          that of a new cluster of one, or waits for a cluster to take this member in.
 // Fails:   throws std::runtime_error with one line: what is wrong, where, and what to do.
 
 #include "coord/raft/directory_lock.hpp"
@@ -21,11 +21,15 @@
 
 namespace coord {
 
+// What becomes of a directory with nothing in it.
+enum class WhenEmpty { bootstrap, wait };
+
 class DataDirectory {
 public:
     DataDirectory(const std::filesystem::path& data_dir,
                   const std::string& address,
-                  std::size_t segment_bytes);
+                  std::size_t segment_bytes,
+                  WhenEmpty when_empty = WhenEmpty::bootstrap);
 
     // Lets another process have it.
     void unlock() { lock_.reset(); }
@@ -43,6 +47,7 @@ public:
 private:
     void check(const LogContents& contents) const;
     void bootstrap(const std::string& address);
+    [[nodiscard]] bool log_ends_before_snapshot(const LogContents& contents) const;
     [[nodiscard]] Index contained() const;
 
     const std::filesystem::path log_path_;

@@ -13,8 +13,6 @@ namespace coord {
 
 namespace {
 
-std::uint64_t to_ms(Driver::Time time) { return static_cast<std::uint64_t>(time.count()); }
-
 BridgeOptions to_bridge(const DriverOptions& options) {
     const auto ms = [](auto duration) { return static_cast<unsigned>(duration.count()); };
     return {number(options.id),
@@ -38,8 +36,13 @@ Driver::Driver(DriverOptions options)
 
 Driver::~Driver() { bridge_close(bridge_); }
 
-void Driver::start(Time now, Restored restored, Effects& effects) {
+std::uint64_t Driver::engine_ms(Time now) {
     now_ = now;
+    return static_cast<std::uint64_t>((now + ahead_).count());
+}
+
+void Driver::start(Time now, Restored restored, Effects& effects) {
+    sequence_ = restored.sequence;
     const auto is_configuration = [](const LogEntry& e) {
         return e.type == EntryType::configuration && !e.bytes->empty();
     };
@@ -52,6 +55,12 @@ void Driver::start(Time now, Restored restored, Effects& effects) {
         configuration = &restored.snapshot->configuration;
     }
     if (configuration != nullptr) members_ = decode_configuration(*configuration).value();
+    if (newest != entries.rend()) {
+        newest_configuration_ =
+            Index{number(restored.first) + static_cast<std::uint64_t>(entries.rend() - newest) - 1};
+    } else if (restored.snapshot) {
+        newest_configuration_ = restored.snapshot->configuration_index;
+    }
 
     // libraft lets a lone voter lead at once, but in its old term: an entry that its last life sent
     // to a stand-by and did not write itself would share index and term with a new one.
@@ -84,30 +93,35 @@ void Driver::start(Time now, Restored restored, Effects& effects) {
         bytes_ += entries[i].bytes->size();
         entries_.push_back(std::move(restored.entries[i]));
     }
-    step(
-        {}, effects, [&](BridgeUpdate* u) { return bridge_start(bridge_, to_ms(now), &plain, u); });
+    step({}, effects, [&](BridgeUpdate* u) {
+        return bridge_start(bridge_, engine_ms(now), &plain, u);
+    });
 }
 
 void Driver::timeout(Time now, Effects& effects) {
-    now_ = now;
-    step({}, effects, [&](BridgeUpdate* u) { return bridge_timeout(bridge_, to_ms(now), u); });
+    step({}, effects, [&](BridgeUpdate* u) { return bridge_timeout(bridge_, engine_ms(now), u); });
+}
+
+void Driver::suspect(Time now, Effects& effects) {
+    if (bridge_state(bridge_) == bridge_leader) return;
+    ahead_ += std::max(Time{0}, deadline() - now);
+    timeout(now, effects);
 }
 
 void Driver::announce_commit(Time now, Effects& effects) {
-    now_ = now;
     if (bridge_state(bridge_) != bridge_leader || members_.size() < 2) return;
-    step({}, effects, [&](BridgeUpdate* u) { return bridge_heartbeat(bridge_, to_ms(now), u); });
+    step(
+        {}, effects, [&](BridgeUpdate* u) { return bridge_heartbeat(bridge_, engine_ms(now), u); });
 }
 
-Result<Index> Driver::propose(Time now, EntryType type, std::string bytes, Effects& effects) {
-    now_ = now;
+Result<Index> Driver::propose(Time now, EntryType type, Bytes bytes, Effects& effects) {
     if (role_ != Role::leader) return make_error_code(boost::system::errc::not_connected);
-    const LogEntry entry{term(), type, std::make_shared<const std::string>(std::move(bytes))};
+    const LogEntry entry{term(), type, std::move(bytes)};
     const Index index = next(last());
     const auto plain = to_bridge(entry);
     int error = 0;
     step({&entry, 1}, effects, [&](BridgeUpdate* u) {
-        error = bridge_submit(bridge_, to_ms(now), &plain, u);
+        error = bridge_submit(bridge_, engine_ms(now), &plain, u);
         const bool refused =
             error == bridge_not_leader || error == bridge_no_space || error == bridge_busy;
         return refused ? 0 : error;
@@ -119,7 +133,6 @@ Result<Index> Driver::propose(Time now, EntryType type, std::string bytes, Effec
 }
 
 void Driver::persisted(Time now, std::uint64_t sequence, Effects& effects) {
-    now_ = now;
     Index last{};
     while (!outstanding_.empty() && outstanding_.front().sequence <= sequence) {
         last = outstanding_.front().last;
@@ -130,12 +143,11 @@ void Driver::persisted(Time now, std::uint64_t sequence, Effects& effects) {
     if (last <= persisted_) return;
     persisted_ = last;
     step({}, effects, [&](BridgeUpdate* u) {
-        return bridge_persisted(bridge_, to_ms(now), number(last), u);
+        return bridge_persisted(bridge_, engine_ms(now), number(last), u);
     });
 }
 
 bool Driver::receive(Time now, const Message& message, Effects& effects) {
-    now_ = now;
     if (message.peer == options_.id || !is_well_formed(message)) return false;
     if (std::holds_alternative<AppendEntries>(message.body)) {
         receive_entries(now, message, effects);
@@ -146,7 +158,7 @@ bool Driver::receive(Time now, const Message& message, Effects& effects) {
     if (is_vote && bridge_state(bridge_) != bridge_candidate) return true;
     const auto plain = to_bridge(message);
     step({}, effects, [&](BridgeUpdate* u) {
-        return bridge_receive(bridge_, to_ms(now), &plain, u);
+        return bridge_receive(bridge_, engine_ms(now), &plain, u);
     });
     return true;
 }
@@ -170,7 +182,7 @@ void Driver::receive_entries(Time now, const Message& message, Effects& effects)
                                      list.data(),
                                      list.size()};
         step(piece, effects, [&](BridgeUpdate* u) {
-            return bridge_receive(bridge_, to_ms(now), &plain, u);
+            return bridge_receive(bridge_, engine_ms(now), &plain, u);
         });
         begin = end;
     } while (begin < all.size());
@@ -185,7 +197,6 @@ std::optional<SnapshotMetadata> Driver::snapshot_point() const {
 }
 
 Index Driver::snapshot_taken(Time now, const SnapshotMetadata& snapshot, Effects& effects) {
-    now_ = now;
     if (installing_ || (snapshot_ && snapshot_->index >= snapshot.index)) return Index{0};
     const auto trailing = members_.size() < 2 ? 0
                                               : std::min<std::uint64_t>(options_.trailing_entries,
@@ -194,13 +205,12 @@ Index Driver::snapshot_taken(Time now, const SnapshotMetadata& snapshot, Effects
     const auto plain = to_bridge(snapshot);
     step({}, effects, [&](BridgeUpdate* u) {
         return bridge_snapshot_taken(
-            bridge_, to_ms(now), &plain, static_cast<unsigned>(trailing), u);
+            bridge_, engine_ms(now), &plain, static_cast<unsigned>(trailing), u);
     });
     return Index{number(snapshot.index) - trailing};
 }
 
 void Driver::installed(Time now, const SnapshotMetadata& snapshot, Effects& effects) {
-    now_ = now;
     assert(installing_);
     installing_ = false;
     snapshot_ = snapshot;
@@ -208,11 +218,11 @@ void Driver::installed(Time now, const SnapshotMetadata& snapshot, Effects& effe
     applied_term_ = previous_term_ = snapshot.term;
     first_ = next(snapshot.index);
     configuration_ = snapshot.configuration;
-    configuration_index_ = snapshot.configuration_index;
+    configuration_index_ = newest_configuration_ = snapshot.configuration_index;
     members_ = decode_configuration(configuration_).value();
     const auto plain = to_bridge(snapshot);
     step({}, effects, [&](BridgeUpdate* u) {
-        return bridge_snapshot_installed(bridge_, to_ms(now), &plain, u);
+        return bridge_snapshot_installed(bridge_, engine_ms(now), &plain, u);
     });
 }
 
@@ -256,8 +266,23 @@ void Driver::take_entries(const BridgeUpdate& update,
         bytes_ += entry.bytes->size();
         entries_.push_back(entry);
     }
+    follow_configuration(first, append.entries);
     outstanding_.push_back({sequence_, first, Index{number(first) + append.entries.size() - 1}});
     effects.appends.push_back(std::move(append));
+}
+
+// A configuration counts from when it is in the log (dissertation, section 4.1), until another entry
+// takes its place.
+void Driver::follow_configuration(Index first, std::span<const LogEntry> entries) {
+    if (newest_configuration_ >= first) {
+        newest_configuration_ = configuration_index_;
+        members_ = decode_configuration(configuration_).value_or(std::vector<Member>());
+    }
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        if (entries[i].type != EntryType::configuration) continue;
+        newest_configuration_ = Index{number(first) + i};
+        members_ = decode_configuration(entries[i].view()).value();
+    }
 }
 
 void Driver::take_messages(const BridgeUpdate& update, Effects& effects) {
@@ -305,10 +330,13 @@ void Driver::apply(Time now, Effects& effects) {
         if (entry.type != EntryType::configuration) continue;
         configuration_index_ = index;
         configuration_ = *entry.bytes;
-        members_ = decode_configuration(configuration_).value();
+        if (newest_configuration_ <= index) {
+            newest_configuration_ = index;
+            members_ = decode_configuration(configuration_).value();
+        }
         const auto plain = to_bridge(entry);
         step({}, effects, [&](BridgeUpdate* u) {
-            return bridge_configured(bridge_, to_ms(now), number(index), &plain, u);
+            return bridge_configured(bridge_, engine_ms(now), number(index), &plain, u);
         });
     }
 }
@@ -347,12 +375,18 @@ bool Driver::has(Index index) const {
 }
 
 Driver::Time Driver::deadline() const {
-    return Time{static_cast<Time::rep>(bridge_deadline_ms(bridge_))};
+    return Time{static_cast<Time::rep>(bridge_deadline_ms(bridge_))} - ahead_;
 }
 
 Term Driver::term() const { return Term{bridge_term(bridge_)}; }
 
 MemberId Driver::leader() const { return MemberId{bridge_leader_id(bridge_)}; }
+
+bool Driver::is_elected() const { return bridge_state(bridge_) == bridge_leader; }
+
+Index Driver::match(MemberId member) const {
+    return Index{bridge_match_index(bridge_, number(member))};
+}
 
 Index Driver::last() const { return Index{bridge_last_index(bridge_)}; }
 

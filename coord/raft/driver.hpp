@@ -85,6 +85,8 @@ struct Restored {
     std::optional<SnapshotMetadata> snapshot;
     Index first{1};  // of `entries`; at most one behind the snapshot's
     std::vector<LogEntry> entries;
+    std::uint64_t sequence =
+        0;  // of the last append of a driver before, whose writes are known by it
 };
 
 class Driver {
@@ -98,13 +100,16 @@ public:
 
     void start(Time now, Restored restored, Effects& effects);
     void timeout(Time now, Effects& effects);  // due at deadline()
-    Result<Index> propose(Time now, EntryType type, std::string bytes, Effects& effects);
+    using Bytes = std::shared_ptr<const std::string>;
+    Result<Index> propose(Time now, EntryType type, Bytes bytes, Effects& effects);
     // All appends up to and including `sequence` are on disk.
     void persisted(Time now, std::uint64_t sequence, Effects& effects);
     // False: the message was refused, and its sender cannot be trusted.
     bool receive(Time now, const Message& message, Effects& effects);
     // Tells the peers at once what is committed, instead of with the next heartbeat.
     void announce_commit(Time now, Effects& effects);
+    // The leader is thought to be gone: a voter asks for votes now, not when its time is up.
+    void suspect(Time now, Effects& effects);
 
     // What a snapshot cut now would be of; nothing while there is nothing new to contain.
     [[nodiscard]] std::optional<SnapshotMetadata> snapshot_point() const;
@@ -117,8 +122,15 @@ public:
     [[nodiscard]] Role role() const { return role_; }
     [[nodiscard]] Term term() const;
     [[nodiscard]] MemberId leader() const;
+    // The engine leads, though it may not have applied all of its log yet.
+    [[nodiscard]] bool is_elected() const;
+    [[nodiscard]] bool is_installing() const { return installing_; }
     [[nodiscard]] Index applied() const { return applied_; }
+    [[nodiscard]] Term applied_term() const { return applied_term_; }
+    // Asked of a leader: up to where that member has the log.
+    [[nodiscard]] Index match(MemberId member) const;
     [[nodiscard]] Index last() const;
+    // By the newest configuration in the log, committed or not.
     [[nodiscard]] const std::vector<Member>& members() const { return members_; }
 
 private:
@@ -129,6 +141,7 @@ private:
     };
     using Call = std::function<int(BridgeUpdate*)>;
 
+    [[nodiscard]] std::uint64_t engine_ms(Time now);
     void step(std::span<const LogEntry> offered, Effects& effects, const Call& call);
     void
     take_entries(const BridgeUpdate& update, std::span<const LogEntry> offered, Effects& effects);
@@ -137,6 +150,7 @@ private:
     void receive_entries(Time now, const Message& message, Effects& effects);
     void apply(Time now, Effects& effects);
     void announce_role(Effects& effects);
+    void follow_configuration(Index first, std::span<const LogEntry> entries);
     void forget();
     [[nodiscard]] Term term_of(Index index) const;
     [[nodiscard]] bool has(Index index) const;
@@ -144,6 +158,8 @@ private:
     const DriverOptions options_;
     Bridge* const bridge_;
     Time now_{};
+    // The engine's clock is ahead by this: moving it is how a time-out comes early. It never goes back.
+    Time ahead_{};
 
     std::deque<LogEntry> entries_;  // from first_ on
     Index first_{1};
@@ -159,6 +175,7 @@ private:
     bool installing_ = false;
     Index configuration_index_{};  // of the last committed configuration
     std::string configuration_;
+    Index newest_configuration_{};  // of members_
     std::vector<Member> members_;
 
     Role role_ = Role::follower;  // as announced

@@ -23,6 +23,7 @@ spdlog::logger& log() { return logger("coord.raft"); }
 // The first segment ever is small: a first start does not wait for megabytes of zeros.
 constexpr std::size_t first_segment_bytes = std::size_t{256} << 10U;
 constexpr std::size_t buffer_bytes = std::size_t{1} << 20U;
+constexpr std::size_t mark_bytes = std::size_t{64} << 10U;
 constexpr auto spare_name = "spare";
 constexpr auto unfinished_spare_name = "spare.new";
 constexpr std::string_view given_up_suffix = ".free";
@@ -84,6 +85,12 @@ LogContents LogStore::open(Index bytes_from) {
     return load(bytes_from);
 }
 
+LogContents LogStore::reopen(Index bytes_from) {
+    sync();
+    segments_.clear();
+    return load(bytes_from);
+}
+
 LogContents LogStore::load(Index bytes_from) {
     LogContents contents;
     const auto numbers = segment_numbers(directory_);
@@ -94,6 +101,8 @@ LogContents LogStore::load(Index bytes_from) {
         }
         load_segment(numbers[i], bytes_from, i + 1 == numbers.size(), contents);
     }
+    contents.is_unused = segments_.size() == 1 && segments_.front().header.fresh &&
+                         contents.first == Index{1} && contents.entries.empty();
     // A process that was killed had perhaps written, but not synced, what is read back here.
     if (!segments_.empty()) file_.sync();
     last_ = Index{number(contents.first) + contents.entries.size() - 1};
@@ -134,8 +143,13 @@ void LogStore::load_segment(std::uint64_t number,
         refuse(file_.path(),
                fmt::format("the log is damaged at byte {} of this segment", scan.end));
     }
-    for (auto& record : scan.records) contents.entries.push_back(std::move(record.entry));
-    segments_.push_back({number, *header});
+    segments_.push_back({number, *header, {}, SegmentHeader::size});
+    auto begin = SegmentHeader::size;
+    for (auto& record : scan.records) {
+        mark(segments_.back(), record.index, begin, record.end);
+        begin = record.end;
+        contents.entries.push_back(std::move(record.entry));
+    }
     written_ = durable_ = scan.end;
     if (is_torn) cut_torn_tail(scan);
 }
@@ -167,6 +181,8 @@ void LogStore::append(Index first, Term previous_term, std::span<const LogEntry>
         }
         last_ = next(last_);
         last_term_ = entry.term;
+        const auto begin = written_ + buffer_.size();
+        mark(segments_.back(), last_, begin, begin + size);
         append_record(buffer_, entry, last_, durable_, segments_.back().header.salt);
         if (buffer_.size() >= buffer_bytes) flush();
     }
@@ -187,6 +203,55 @@ void LogStore::sync() {
     durable_ = written_;
 }
 
+void LogStore::mark(Segment& segment, Index index, std::size_t begin, std::size_t end) {
+    if (segment.marks.empty() || begin >= segment.marks.back().offset + mark_bytes) {
+        segment.marks.push_back({index, begin});
+    }
+    segment.end = end;
+}
+
+std::vector<LogEntry> LogStore::read(Index first, std::size_t count, std::size_t bytes_max) {
+    if (!buffer_.empty()) flush();
+    std::vector<LogEntry> entries;
+    std::size_t bytes = 0;
+    const auto end = std::min(number(first) + count, number(last_) + 1);
+    while (number(first) < end && (entries.empty() || bytes < bytes_max)) {
+        // A later segment may replace what earlier ones end with.
+        const auto has = [&](const Segment& s) { return s.header.first <= first; };
+        const auto segment = std::find_if(segments_.rbegin(), segments_.rend(), has);
+        if (segment == segments_.rend()) break;
+        auto last = Index{end - 1};
+        for (auto later = segments_.rbegin(); later != segment; ++later) {
+            last = std::min(last, previous(later->header.first));
+        }
+        auto read = read_segment(*segment, first, last, bytes_max - std::min(bytes, bytes_max));
+        if (read.empty()) refuse(path_of(segment->number), "this segment of the log is damaged");
+        for (auto& entry : read) {
+            bytes += entry.bytes->size();
+            entries.push_back(std::move(entry));
+            first = next(first);
+        }
+    }
+    return entries;
+}
+
+std::vector<LogEntry> LogStore::read_segment(const Segment& segment,
+                                             Index first,
+                                             Index last,
+                                             std::size_t bytes_max) const {
+    const auto& marks = segment.marks;
+    const auto behind = [](Index index, const Mark& mark) { return index < mark.index; };
+    const auto above = std::upper_bound(marks.begin(), marks.end(), first, behind);
+    if (above == marks.begin()) return {};
+    const auto begin = std::prev(above)->offset;
+    // Up to the mark behind the last entry, or as many marks as make `bytes_max`.
+    auto stop = above;
+    while (stop != marks.end() && stop->index <= last && stop->offset - begin < bytes_max) ++stop;
+    const auto end = stop == marks.end() ? segment.end : stop->offset;
+    const File file(path_of(segment.number), File::Mode::read);
+    return read_records(file.read(begin, end - begin), segment.header.salt, first, last);
+}
+
 void LogStore::restart(Index first, Term previous_term) {
     sync();
     begin_segment({first, previous_term, true, random_salt()}, segment_bytes_);
@@ -205,7 +270,7 @@ void LogStore::begin_segment(SegmentHeader header, std::size_t bytes_needed) {
     file_ = std::move(file);
     capacity_ = file_.size();
     written_ = durable_ = SegmentHeader::size;
-    segments_.push_back({number, header});
+    segments_.push_back({number, header, {}, SegmentHeader::size});
     ++segments_changed_;
     last_ = previous(header.first);
     last_term_ = header.previous_term;

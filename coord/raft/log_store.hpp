@@ -6,7 +6,7 @@
 // Thread:  one at a time: coord while it opens, then log. prepare_spare() may run beside it.
 // Holds:   a segment is begun only when all before it is on disk, and never written again once the
 //          next one is begun. Replacing a suffix begins a segment: nothing is overwritten.
-// Fails:   throws std::system_error if the disk fails. Opening throws std::runtime_error if the
+// Fails:   throws std::system_error if the disk fails. Reading throws std::runtime_error if the
 //          log is damaged; a write that a crash cut short at the very end is cut off instead.
 
 #include "coord/raft/entry.hpp"
@@ -28,7 +28,8 @@ struct LogContents {
     Index first{1};
     Term previous_term{};
     std::vector<LogEntry> entries;
-    bool is_new = false;  // there is no log yet; the first append begins one
+    bool is_new = false;     // there is no log yet; the first append begins one
+    bool is_unused = false;  // there is one, and nothing was ever written to it
 };
 
 class LogStore {
@@ -38,9 +39,15 @@ public:
     // To be called once, before anything else. Bytes of entries before `bytes_from` are left out.
     LogContents open(Index bytes_from);
 
+    // Reads all of it once more.
+    LogContents reopen(Index bytes_from);
+
     // Replaces what there is from `first` on. On disk only after sync().
     void append(Index first, Term previous_term, std::span<const LogEntry> entries);
     void sync();
+    // Up to `count` entries from `first` on, about `bytes_max` of them but at least one; fewer or
+    // none if the log no longer has them.
+    [[nodiscard]] std::vector<LogEntry> read(Index first, std::size_t count, std::size_t bytes_max);
     // Nothing in the log counts any longer; it goes on behind a snapshot.
     void restart(Index first, Term previous_term);
     // Gives up segments that have only entries up to `last`. They stay as files to be recycled.
@@ -54,9 +61,16 @@ public:
     [[nodiscard]] std::uint64_t torn_bytes() const { return torn_bytes_; }
 
 private:
+    // Where a record begins; one for every so many bytes, so that a read need not scan from the top.
+    struct Mark {
+        Index index;
+        std::size_t offset;
+    };
     struct Segment {
         std::uint64_t number;
         SegmentHeader header;
+        std::vector<Mark> marks = {};
+        std::size_t end = SegmentHeader::size;  // of its records
     };
 
     LogContents load(Index bytes_from);
@@ -65,6 +79,9 @@ private:
     void begin_segment(SegmentHeader header, std::size_t bytes_needed);
     File blank_segment(std::size_t bytes_needed);
     void flush();
+    static void mark(Segment& segment, Index index, std::size_t begin, std::size_t end);
+    [[nodiscard]] std::vector<LogEntry>
+    read_segment(const Segment& segment, Index first, Index last, std::size_t bytes_max) const;
     [[nodiscard]] std::filesystem::path path_of(std::uint64_t number) const;
 
     const std::filesystem::path directory_;

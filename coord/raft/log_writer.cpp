@@ -15,6 +15,18 @@ void LogWriter::append(Append append) { enqueue(std::move(append)); }
 
 void LogWriter::discard_through(Index last) { enqueue(Discard{last}); }
 
+void LogWriter::read(Index first, std::size_t count, std::size_t bytes_max, ReadDone done) {
+    enqueue(Read{first, count, bytes_max, std::move(done)});
+}
+
+void LogWriter::restart(Index first, Term previous_term, std::function<void()> done) {
+    enqueue(Restart{first, previous_term, std::move(done)});
+}
+
+void LogWriter::reopen(Index bytes_from, std::function<void(LogContents)> done) {
+    enqueue(Reopen{bytes_from, std::move(done)});
+}
+
 void LogWriter::enqueue(Order order) {
     bool was_empty = false;
     {
@@ -44,12 +56,8 @@ void LogWriter::carry_out(const std::vector<Order>& orders) {
     const auto begin = std::chrono::steady_clock::now();
     std::uint64_t sequence = 0;
     for (const auto& order : orders) {
-        if (const auto* entries = std::get_if<Append>(&order)) {
-            write(*entries);
-            sequence = entries->sequence;
-        } else {
-            store_.discard_through(std::get<Discard>(order).last);
-        }
+        if (const auto* append = std::get_if<Append>(&order)) sequence = append->sequence;
+        std::visit([this](const auto& one) { carry_out(one); }, order);
     }
     if (sequence != 0) {
         store_.sync();
@@ -63,10 +71,21 @@ void LogWriter::carry_out(const std::vector<Order>& orders) {
     if (store_.segments_changed() != segments) listener_.segments_changed();
 }
 
-void LogWriter::write(const Append& append) {
+void LogWriter::carry_out(const Append& append) {
     store_.append(append.first, append.previous_term, append.entries);
     counters_.entries.add(append.entries.size());
     for (const auto& entry : append.entries) counters_.bytes.add(entry.bytes->size());
 }
+
+void LogWriter::carry_out(const Read& read) {
+    read.done(store_.read(read.first, read.count, read.bytes_max));
+}
+
+void LogWriter::carry_out(const Restart& restart) {
+    store_.restart(restart.first, restart.previous_term);
+    restart.done();
+}
+
+void LogWriter::carry_out(const Reopen& reopen) { reopen.done(store_.reopen(reopen.bytes_from)); }
 
 }  // namespace coord

@@ -10,10 +10,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <array>
 #include <atomic>
 #include <cassert>
-#include <deque>
 #include <exception>
 #include <optional>
 #include <random>
@@ -41,25 +39,58 @@ struct Published {
     std::atomic<std::uint64_t> in_flight{0};
     std::atomic<std::uint64_t> log_bytes{0};
     std::atomic<bool> is_leader{false};
-    Counter snapshots;
-    Counter failed_snapshots;
-    Counter refused;
 };
 
-struct Proposed {
-    Index index{};
-    std::size_t bytes = 0;
-};
+[[noreturn]] void cannot_restore(const DataDirectory& directory, Index index, const Error& error) {
+    throw std::runtime_error("the snapshot of entry " + std::to_string(number(index)) + " in " +
+                             directory.snapshots_path().string() +
+                             " cannot be restored: " + error.message() +
+                             ". Nothing was changed. Run the version that wrote it, or "
+                             "restore the data directory from a backup");
+}
+
+// Only of a file that was fetched whole.
+Result<Disk::Swap> build_from(const std::filesystem::path& file,
+                              const SnapshotMetadata& wanted,
+                              const Disk::Build& build) {
+    try {
+        SnapshotFileReader reader(file);
+        const auto& found = reader.metadata();
+        if (found.index != wanted.index || found.term != wanted.term) {
+            return make_error_code(errc::bad_message);
+        }
+        return build([&](std::string& chunk) { return reader.next(chunk); });
+    } catch (const std::exception& failure) {
+        log().error("fetched snapshot is of no use reason={}", failure.what());
+        return make_error_code(errc::bad_message);
+    }
+}
 
 }  // namespace
 
-struct Node::Parts {
+struct Node::Parts final : Disk {
     Parts(asio::io_context& io_context, NodeOptions node_options, Application node_application);
 
     void start();
     void stop();
-    Result<Index> propose(std::string entry);
     [[nodiscard]] std::vector<Metric> metrics() const;
+
+    void save(const Vote& vote) override;
+    void append(Append append) override { writer->append(std::move(append)); }
+    void read(Index first,
+              std::size_t count,
+              std::size_t bytes_max,
+              std::function<void(std::vector<LogEntry>)> done) override;
+    void discard_through(Index last) override { writer->discard_through(last); }
+    void reopen(Index bytes_from, std::function<void(LogContents)> done) override;
+    void take_snapshot(const SnapshotMetadata& snapshot,
+                       Slices slices,
+                       std::function<void(bool)> done) override;
+    void give_up_snapshot() override { snapshots->give_up(); }
+    std::filesystem::path incoming() const override;
+    void install(const SnapshotMetadata& snapshot,
+                 Build build,
+                 std::function<void(Result<Swap>)> done) override;
 
     asio::io_context& io;
     const NodeOptions options;
@@ -67,36 +98,46 @@ struct Node::Parts {
     DataDirectory directory;
     Published published;
     LogCounters counters;
-    Driver driver;
-    Role role = Role::follower;  // as the application was told
-    std::deque<Proposed> in_flight;
+    Replica replica;
 
-private:
     template <class Call>
     void post(Call call);
-    void take_part();
-    void entries_written();
-    void carry_out(Effects& effects);
-    void deliver(const Committed& committed);
-    void change_role(const RoleChange& change);
-    void forget_in_flight_to(Index index);
+    template <class Call>
+    void run(Call call);
     void rearm();
-    void expired();
-    void maybe_snapshot();
-    void snapshot_done(const SnapshotMetadata& taken, bool good);
+    void publish();
+    void restore_snapshot();
+    void start_threads();
 
-    asio::steady_timer timer_;
-    Driver::Time armed_{-1};
-    std::size_t in_flight_bytes_ = 0;
-    std::uint64_t bytes_since_snapshot_;
-    bool delivering_ = false;
+    asio::steady_timer timer;
+    Driver::Time armed{-1};
     // What is posted to `io` holds it weakly: after stop() it finds it gone.
-    std::shared_ptr<Parts*> alive_;
-    std::optional<SnapshotTaker> snapshots_;
-    std::atomic<std::uint64_t> written_{0};  // by the log thread: the newest append on disk
-    std::optional<Bell> bell_;               // rung by it
-    std::optional<LogWriter> writer_;
+    std::shared_ptr<Parts*> alive;
+    std::optional<SnapshotTaker> snapshots;
+    std::atomic<std::uint64_t> written{0};  // by the log thread: the newest append on disk
+    std::optional<Bell> bell;               // rung by it
+    std::optional<LogWriter> writer;
 };
+
+namespace {
+
+ReplicaOptions replica_options(const NodeOptions& options, MemberId id) {
+    ReplicaOptions replica;
+    replica.driver = {.id = id,
+                      .address = options.address,
+                      .heartbeat = options.heartbeat,
+                      .election_timeout = options.election_timeout,
+                      .seed = std::random_device{}(),
+                      .trailing_entries = options.trailing_entries,
+                      .memory_bytes = options.memory_bytes};
+    replica.snapshot_log_bytes = options.snapshot_log_bytes;
+    replica.entry_bytes_max = options.entry_bytes_max;
+    replica.in_flight_entries_max = options.in_flight_entries_max;
+    replica.in_flight_bytes_max = options.in_flight_bytes_max;
+    return replica;
+}
+
+}  // namespace
 
 Node::Parts::Parts(asio::io_context& io_context,
                    NodeOptions node_options,
@@ -104,192 +145,162 @@ Node::Parts::Parts(asio::io_context& io_context,
     : io(io_context),
       options(std::move(node_options)),
       application(std::move(node_application)),
-      directory(options.data_dir, options.address, options.segment_bytes),
-      driver({.id = directory.metadata().id(),
-              .address = options.address,
-              .heartbeat = options.heartbeat,
-              .election_timeout = options.election_timeout,
-              .seed = std::random_device{}()}),
-      timer_(io),
-      bytes_since_snapshot_(directory.bytes_since_snapshot()) {}
+      directory(options.data_dir,
+                options.address,
+                options.segment_bytes,
+                options.transport ? WhenEmpty::wait : WhenEmpty::bootstrap),
+      replica(replica_options(options, directory.metadata().id()),
+              {*this,
+               options.transport,
+               now,
+               [this] { run([](Replica& r) { r.end_turn(); }); },
+               [this] { rearm(); }},
+              application),
+      timer(io) {}
 
 void Node::Parts::start() {
-    assert(!alive_);
-    if (auto& snapshot = directory.snapshot()) {
-        const auto result =
-            application.restore([&](std::string& chunk) { return snapshot->next(chunk); });
-        if (!result) {
-            throw std::runtime_error("the snapshot of entry " +
-                                     std::to_string(number(snapshot->metadata().index)) + " in " +
-                                     directory.snapshots_path().string() +
-                                     " cannot be restored: " + result.error().message() +
-                                     ". Nothing was changed. Run the version that wrote it, or "
-                                     "restore the data directory from a backup");
-        }
-        published.applied = number(snapshot->metadata().index);
-        snapshot.reset();
-    }
-    alive_ = std::make_shared<Parts*>(this);
-    snapshots_.emplace(io, directory.snapshots_path(), options.snapshot_slice);
+    assert(!alive);
+    restore_snapshot();
+    alive = std::make_shared<Parts*>(this);
+    start_threads();
+    run([this](Replica& r) {
+        const auto log_bytes = directory.bytes_since_snapshot();
+        r.start(std::move(directory.restored()), log_bytes);
+    });
+}
+
+void Node::Parts::restore_snapshot() {
+    auto& snapshot = directory.snapshot();
+    if (!snapshot) return;
+    const auto swap = application.build([&](std::string& chunk) { return snapshot->next(chunk); });
+    if (!swap) cannot_restore(directory, snapshot->metadata().index, swap.error());
+    swap.value()();
+    published.applied = number(snapshot->metadata().index);
+    snapshot.reset();
+}
+
+void Node::Parts::start_threads() {
+    snapshots.emplace(io, directory.snapshots_path(), options.snapshot_slice);
     const auto prepare_spare = [this] {
-        snapshots_->prepare_spare(directory.log_path(), options.segment_bytes);
+        snapshots->prepare_spare(directory.log_path(), options.segment_bytes);
     };
-    bell_.emplace(io, [this] { entries_written(); });
-    const auto written = [this](std::uint64_t sequence) {
-        written_.store(sequence, std::memory_order_release);
-        bell_->ring();
+    bell.emplace(io, [this] { replica.persisted(written.load(std::memory_order_acquire)); });
+    const auto on_disk = [this](std::uint64_t sequence) {
+        written.store(sequence, std::memory_order_release);
+        bell->ring();
     };
-    writer_.emplace(
-        std::move(directory.log()), counters, LogWriter::Listener{written, prepare_spare});
+    writer.emplace(
+        std::move(directory.log()), counters, LogWriter::Listener{on_disk, prepare_spare});
     prepare_spare();
-    post([](Parts& self) { self.take_part(); });
-}
-
-void Node::Parts::take_part() {
-    Effects effects;
-    driver.start(now(), std::move(directory.restored()), effects);
-    carry_out(effects);
-}
-
-void Node::Parts::entries_written() {
-    Effects effects;
-    driver.persisted(now(), written_.load(std::memory_order_acquire), effects);
-    carry_out(effects);
 }
 
 void Node::Parts::stop() {
-    if (!alive_) return;
-    writer_->stop();
-    bell_.reset();
-    snapshots_->stop();
-    timer_.cancel();
-    alive_.reset();
+    if (!alive) return;
+    if (options.transport != nullptr) options.transport->stop();
+    writer->stop();
+    bell.reset();
+    snapshots->stop();
+    timer.cancel();
+    alive.reset();
     directory.unlock();
 }
 
 template <class Call>
 void Node::Parts::post(Call call) {
-    asio::post(io, [weak = std::weak_ptr(alive_), call = std::move(call)] {
+    asio::post(io, [weak = std::weak_ptr(alive), call = std::move(call)]() mutable {
         if (const auto self = weak.lock()) call(**self);
     });
 }
 
-Result<Index> Node::Parts::propose(std::string entry) {
-    if (!alive_ || role != Role::leader) return make_error_code(errc::not_connected);
-    const auto bytes = entry.size();
-    if (bytes > options.entry_bytes_max) return make_error_code(errc::message_size);
-    if (in_flight.size() >= options.in_flight_entries_max ||
-        in_flight_bytes_ + bytes > options.in_flight_bytes_max) {
-        published.refused.add();
-        return make_error_code(errc::no_buffer_space);
-    }
-    Effects effects;
-    const auto index = driver.propose(now(), EntryType::command, std::move(entry), effects);
-    if (!index) return index;
-    assert(effects.committed.empty() && effects.roles.empty());  // never a callback from in here
-    in_flight.push_back({*index, bytes});
-    in_flight_bytes_ += bytes;
-    carry_out(effects);
-    return index;
+template <class Call>
+void Node::Parts::run(Call call) {
+    post([call = std::move(call)](Parts& self) mutable { call(self.replica); });
 }
 
-// The order is the rule: term and vote are on disk before anyone can hear of them.
-void Node::Parts::carry_out(Effects& effects) {
-    if (effects.vote) {
+void Node::Parts::save(const Vote& vote) {
+    try {
+        directory.metadata().save(vote);
+    } catch (const std::exception& failure) {
+        end_process(failure.what());
+    }
+}
+
+void Node::Parts::read(Index first,
+                       std::size_t count,
+                       std::size_t bytes_max,
+                       std::function<void(std::vector<LogEntry>)> done) {
+    writer->read(first, count, bytes_max, [this, done](std::vector<LogEntry> entries) {
+        run([done, entries = std::move(entries)](Replica&) mutable { done(std::move(entries)); });
+    });
+}
+
+void Node::Parts::reopen(Index bytes_from, std::function<void(LogContents)> done) {
+    writer->reopen(bytes_from, [this, done](LogContents contents) {
+        run([done, contents = std::move(contents)](Replica&) mutable {
+            done(std::move(contents));
+        });
+    });
+}
+
+void Node::Parts::take_snapshot(const SnapshotMetadata& snapshot,
+                                Slices slices,
+                                std::function<void(bool)> done) {
+    snapshots->take(snapshot, std::move(slices), std::move(done));
+}
+
+std::filesystem::path Node::Parts::incoming() const {
+    return directory.snapshots_path() / "incoming";
+}
+
+// The state is built first: log and snapshot stay as they are until it is known to be good.
+void Node::Parts::install(const SnapshotMetadata& snapshot,
+                          Build build,
+                          std::function<void(Result<Swap>)> done) {
+    snapshots->post([this, snapshot, build = std::move(build), done = std::move(done)] {
+        auto swap = build_from(incoming(), snapshot, build);
+        if (!swap) {
+            run([done, swap](Replica&) { done(swap); });
+            return;
+        }
         try {
-            directory.metadata().save(*effects.vote);
+            adopt_snapshot(incoming(), directory.snapshots_path(), snapshot.index);
         } catch (const std::exception& failure) {
             end_process(failure.what());
         }
-        published.term = number(effects.vote->term);
-    }
-    for (auto& append : effects.appends) {
-        for (const auto& entry : append.entries) bytes_since_snapshot_ += record_size(entry);
-        writer_->append(std::move(append));
-    }
-    assert(effects.messages.empty() && !effects.install);  // a cluster of one has no peers
-    for (const auto& committed : effects.committed) deliver(committed);
-    for (const auto& change : effects.roles) change_role(change);
-    published.in_flight = in_flight.size();
-    published.log_bytes = bytes_since_snapshot_;
-    maybe_snapshot();
-    rearm();
-}
-
-void Node::Parts::deliver(const Committed& committed) {
-    forget_in_flight_to(committed.index);
-    if (committed.entry.type == EntryType::command) {
-        // The application may propose from in here.
-        delivering_ = true;
-        application.apply(committed.index, committed.entry.term, committed.entry.view());
-        delivering_ = false;
-    }
-    published.applied = number(committed.index);
-}
-
-void Node::Parts::change_role(const RoleChange& change) {
-    static constexpr std::array names{"follower", "candidate", "leader"};
-    role = change.role;
-    published.is_leader = role == Role::leader;
-    if (role != Role::leader) {
-        in_flight.clear();
-        in_flight_bytes_ = 0;
-    }
-    log().info("role changed role={} term={}",
-               names.at(static_cast<std::size_t>(role)),
-               number(change.term));
-    application.role_changed(role, change.term);
-}
-
-void Node::Parts::forget_in_flight_to(Index index) {
-    while (!in_flight.empty() && in_flight.front().index <= index) {
-        in_flight_bytes_ -= in_flight.front().bytes;
-        in_flight.pop_front();
-    }
+        writer->restart(next(snapshot.index), snapshot.term, [this, done, swap] {
+            // What the old state held is let go of over there.
+            post([done, swap](Parts& self) mutable {
+                done(swap);
+                self.snapshots->post([swap = std::move(swap)] {});
+            });
+        });
+    });
 }
 
 void Node::Parts::rearm() {
-    if (!alive_ || driver.deadline() == armed_) return;
-    armed_ = driver.deadline();
-    timer_.expires_at(std::chrono::steady_clock::time_point(armed_));
-    timer_.async_wait([weak = std::weak_ptr(alive_)](const boost::system::error_code& error) {
-        const auto self = weak.lock();
-        if (!error && self) (*self)->expired();
-    });
-}
-
-void Node::Parts::expired() {
-    armed_ = Driver::Time{-1};
-    Effects effects;
-    driver.timeout(now(), effects);
-    carry_out(effects);
-}
-
-void Node::Parts::maybe_snapshot() {
-    // While entries are handed out, the driver is ahead of the application.
-    if (delivering_ || !alive_ || snapshots_->is_taking()) return;
-    if (bytes_since_snapshot_ < options.snapshot_log_bytes) return;
-    const auto point = driver.snapshot_point();
-    if (!point) return;
-    log().debug("snapshot cut index={} log_bytes={}", number(point->index), bytes_since_snapshot_);
-    // What is appended from here on counts for the next one, also if this one fails: a full disk is
-    // not tried again and again.
-    bytes_since_snapshot_ = 0;
-    snapshots_->take(*point, application.cut_snapshot(), [this, point = *point](bool good) {
-        snapshot_done(point, good);
-    });
-}
-
-void Node::Parts::snapshot_done(const SnapshotMetadata& taken, bool good) {
-    if (!good) {
-        published.failed_snapshots.add();
+    publish();
+    if (!alive || replica.deadline() == armed) return;
+    armed = replica.deadline();
+    if (armed == Driver::Time::max()) {
+        timer.cancel();
         return;
     }
-    published.snapshots.add();
-    Effects effects;
-    writer_->discard_through(driver.snapshot_taken(now(), taken, effects));
-    log().info("snapshot taken index={}", number(taken.index));
-    carry_out(effects);
+    timer.expires_at(std::chrono::steady_clock::time_point(armed));
+    timer.async_wait([weak = std::weak_ptr(alive)](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (error || !self) return;
+        (*self)->armed = Driver::Time{-1};
+        (*self)->replica.timeout();
+        (*self)->rearm();
+    });
+}
+
+void Node::Parts::publish() {
+    published.term = number(replica.standing().term);
+    published.applied = number(replica.applied());
+    published.in_flight = replica.in_flight();
+    published.log_bytes = replica.bytes_since_snapshot();
+    published.is_leader = replica.standing().role == Role::leader;
 }
 
 std::vector<Metric> Node::Parts::metrics() const {
@@ -333,15 +344,31 @@ std::vector<Metric> Node::Parts::metrics() const {
         {counter,
          "roster_raft_refused_total",
          "Proposals refused because too much was in flight.",
-         number_of(published.refused.value())},
+         number_of(replica.counters().refused.value())},
         {counter,
          "roster_raft_snapshots_total",
          "Snapshots taken.",
-         number_of(published.snapshots.value())},
+         number_of(replica.counters().snapshots.value())},
         {counter,
          "roster_raft_failed_snapshots_total",
          "Snapshots given up because they could not be written.",
-         number_of(published.failed_snapshots.value())},
+         number_of(replica.counters().failed_snapshots.value())},
+        {counter,
+         "roster_raft_installs_total",
+         "Snapshots of another member put in the place of this member's log.",
+         number_of(replica.counters().installs.value())},
+        {counter,
+         "roster_raft_failed_installs_total",
+         "Snapshots of another member that could not be fetched or were of no use.",
+         number_of(replica.counters().failed_installs.value())},
+        {counter,
+         "roster_raft_backlog_dropped_total",
+         "Messages to peers dropped because too many waited for the disk.",
+         number_of(replica.counters().backlog_dropped.value())},
+        {counter,
+         "roster_raft_suspicions_total",
+         "Leaders given up at once because their link closed.",
+         number_of(replica.counters().suspicions.value())},
     };
 }
 
@@ -352,12 +379,25 @@ Node::~Node() { parts_->stop(); }
 
 void Node::start() { parts_->start(); }
 void Node::stop() { parts_->stop(); }
-Result<Index> Node::propose(std::string entry) { return parts_->propose(std::move(entry)); }
-std::size_t Node::in_flight() const { return parts_->in_flight.size(); }
-Role Node::role() const { return parts_->role; }
-Term Node::term() const { return Term{parts_->published.term.load()}; }
-std::uint64_t Node::id() const { return number(parts_->directory.metadata().id()); }
-Index Node::applied() const { return Index{parts_->published.applied.load()}; }
+Result<Index> Node::propose(std::string entry) {
+    return propose(std::make_shared<const std::string>(std::move(entry)));
+}
+Result<Index> Node::propose(std::shared_ptr<const std::string> entry) {
+    if (!parts_->alive) return make_error_code(errc::not_connected);
+    return parts_->replica.propose(std::move(entry));
+}
+bool Node::send_letter(MemberId to, std::string letter) {
+    return parts_->alive && parts_->replica.send_letter(to, std::move(letter));
+}
+void Node::change_members(const MemberChange& change, std::function<void(Result<void>)> done) {
+    parts_->replica.change_members(change, std::move(done));
+}
+std::vector<MemberStatus> Node::members() const { return parts_->replica.members(); }
+std::size_t Node::in_flight() const { return parts_->replica.in_flight(); }
+const Standing& Node::standing() const { return parts_->replica.standing(); }
+MemberId Node::id() const { return parts_->directory.metadata().id(); }
+Index Node::applied() const { return parts_->replica.applied(); }
+Index Node::last() const { return parts_->replica.last(); }
 std::vector<Metric> Node::metrics() const { return parts_->metrics(); }
 
 }  // namespace coord

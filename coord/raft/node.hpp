@@ -11,7 +11,7 @@
 
 #include "coord/base/metrics.hpp"
 #include "coord/base/result.hpp"
-#include "coord/raft/driver.hpp"
+#include "coord/raft/replica.hpp"
 
 #include <boost/asio/io_context.hpp>
 
@@ -22,7 +22,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace coord {
@@ -30,25 +29,19 @@ namespace coord {
 struct NodeOptions {
     std::filesystem::path data_dir;  // holds raft/log, raft/snapshots, raft/meta, raft/lock
     std::string address = "local";   // this member's, as others reach it
+    // The wire to the peers, which must outlive the node. Null: a cluster of one. With it, an empty
+    // data directory waits for a cluster to take this member in.
+    PeerTransport* transport = nullptr;
     std::chrono::milliseconds heartbeat{50};
     std::chrono::milliseconds election_timeout{300};
     std::size_t segment_bytes = std::size_t{8} << 20U;
     std::size_t snapshot_log_bytes = std::size_t{64} << 20U;  // snapshot after so much log
     std::size_t snapshot_slice = 2000;                        // znodes a slice, about 1 ms
+    std::size_t trailing_entries = 20'000;                    // kept for members that lag
+    std::size_t memory_bytes = std::size_t{8} << 20U;         // of them, in memory
     std::size_t entry_bytes_max = std::size_t{16} << 20U;
     std::size_t in_flight_entries_max = 4096;
     std::size_t in_flight_bytes_max = std::size_t{64} << 20U;
-};
-
-// What the node calls. All on the coord thread, never from within a call into the node.
-struct Application {
-    // A committed entry. `own_term` is the term in which it was proposed.
-    std::function<void(Index, Term, std::string_view entry)> apply;
-    // The role changed. Proposals of an earlier term whose index was not applied: fate unknown.
-    std::function<void(Role, Term)> role_changed;
-    // See StateMachine::cut_snapshot and restore.
-    std::function<std::function<bool(std::string& out, std::size_t items)>()> cut_snapshot;
-    std::function<Result<void>(const std::function<bool(std::string& chunk)>& next)> restore;
 };
 
 class Node {
@@ -58,9 +51,9 @@ public:
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
 
-    // Restores the newest snapshot (a call of restore() from within), then takes part. A first start
-    // with an empty directory bootstraps a cluster of one. All other callbacks come later, from
-    // `io`: first what the log has, then role_changed.
+    // Restores the newest snapshot (a call of build() from within), then takes part. A first start
+    // of a node without transport bootstraps a cluster of one. All other callbacks come later, from
+    // `io`.
     void start();
     // Syncs what is in flight and lets go of the directory. No callback comes after it returns.
     void stop();
@@ -68,14 +61,26 @@ public:
     // The entry's index, to be matched in apply(). Fails: std::errc::not_connected when this member
     // is not the leader, no_buffer_space when too much is in flight, message_size when the entry
     // is above entry_bytes_max.
+    Result<Index> propose(std::shared_ptr<const std::string> entry);
     Result<Index> propose(std::string entry);
+    // As PeerTransport; false without one.
+    bool send_letter(MemberId to, std::string letter);
+
+    // Asked of the leader. `done` is called once, perhaps before this returns. Fails:
+    // std::errc::not_connected when this member does not lead, device_or_resource_busy while another
+    // change is under way, file_exists, no_such_device_or_address, operation_not_permitted (the last
+    // voter), timed_out (it does not catch up), connection_aborted (leadership was lost: unknown).
+    void change_members(const MemberChange& change, std::function<void(Result<void>)> done);
+    [[nodiscard]] std::vector<MemberStatus> members() const;
 
     // How many proposed entries are not yet applied; the proposer packs while this is > 0.
     [[nodiscard]] std::size_t in_flight() const;
-    [[nodiscard]] Role role() const;
-    [[nodiscard]] Term term() const;
-    [[nodiscard]] std::uint64_t id() const;
+    [[nodiscard]] const Standing& standing() const;
+    [[nodiscard]] Role role() const { return standing().role; }
+    [[nodiscard]] Term term() const { return standing().term; }
+    [[nodiscard]] MemberId id() const;
     [[nodiscard]] Index applied() const;
+    [[nodiscard]] Index last() const;
     // Of any thread.
     [[nodiscard]] std::vector<Metric> metrics() const;
 

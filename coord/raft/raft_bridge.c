@@ -427,6 +427,11 @@ uint64_t bridge_leader_id(struct Bridge* bridge) {
     return id;
 }
 
+uint64_t bridge_match_index(const struct Bridge* bridge, uint64_t id) {
+    raft_index index = 0;
+    return raft_match_index(&bridge->raft, id, &index) == 0 ? index : 0;
+}
+
 enum BridgeState bridge_state(struct Bridge* bridge) {
     return (enum BridgeState)raft_state(&bridge->raft);
 }

@@ -176,6 +176,8 @@ uint64_t bridge_commit_index(const struct Bridge* bridge);
 uint64_t bridge_last_index(struct Bridge* bridge);
 uint64_t bridge_deadline_ms(const struct Bridge* bridge);
 uint64_t bridge_leader_id(struct Bridge* bridge);
+// Up to where this member's log is known to be the leader's, asked of a leader; else 0.
+uint64_t bridge_match_index(const struct Bridge* bridge, uint64_t id);
 enum BridgeState bridge_state(struct Bridge* bridge);
 const char* bridge_error_text(int code);
 

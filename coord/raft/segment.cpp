@@ -111,6 +111,21 @@ void append_record(
     out.resize(begin + record_size(entry));
 }
 
+std::vector<LogEntry>
+read_records(std::string_view part, std::uint32_t salt, Index first, Index last) {
+    std::vector<LogEntry> entries;
+    std::size_t offset = 0;
+    while (const auto record = read_record(part, offset, salt)) {
+        offset = record->end;
+        if (record->index < first) continue;
+        if (record->index > last || record->index != Index{number(first) + entries.size()}) break;
+        entries.push_back(
+            {record->term, record->type, std::make_shared<const std::string>(record->payload)});
+        if (record->index == last) break;
+    }
+    return entries;
+}
+
 SegmentScan scan_segment(std::string_view segment, const SegmentHeader& header, Index bytes_from) {
     static const auto nothing = std::make_shared<const std::string>();
     SegmentScan scan;

@@ -53,6 +53,11 @@ struct SegmentScan {
     End state = End::clean;
 };
 
+// Reads the records from entry `first` up to entry `last` out of a part of a segment that begins with
+// the record of an entry not behind `first`; as many as are there and whole.
+std::vector<LogEntry>
+read_records(std::string_view part, std::uint32_t salt, Index first, Index last);
+
 // Reads all records. The bytes of entries before `bytes_from` are checked, but not kept.
 SegmentScan scan_segment(std::string_view segment, const SegmentHeader& header, Index bytes_from);
 

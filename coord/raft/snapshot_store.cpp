@@ -80,10 +80,8 @@ void SnapshotFileWriter::finish() {
     put_number(end, crc_);
     put(end);
     file_.sync();
-    rename_durably(file_.path(), snapshot_path(directory_, index_));
+    adopt_snapshot(file_.path(), directory_, index_);
     finished_ = true;
-    const auto all = snapshots_in(directory_);
-    for (std::size_t i = 0; i + kept < all.size(); ++i) fs::remove(all[i]);
 }
 
 void SnapshotFileWriter::put(std::string_view bytes) {
@@ -140,6 +138,12 @@ void SnapshotFileReader::refuse() const {
 
 fs::path snapshot_path(const fs::path& directory, Index index) {
     return directory / fmt::format("{:020}{}", number(index), suffix);
+}
+
+void adopt_snapshot(const fs::path& file, const fs::path& directory, Index index) {
+    rename_durably(file, snapshot_path(directory, index));
+    const auto all = snapshots_in(directory);
+    for (std::size_t i = 0; i + kept < all.size(); ++i) fs::remove(all[i]);
 }
 
 std::optional<SnapshotFileReader> open_newest_snapshot(const fs::path& directory) {

@@ -63,6 +63,10 @@ private:
 
 // Where the one that ends with the entry at `index` is, if it is.
 std::filesystem::path snapshot_path(const std::filesystem::path& directory, Index index);
+// A whole snapshot file gets its place and name among the others: it must be the newest.
+void adopt_snapshot(const std::filesystem::path& file,
+                    const std::filesystem::path& directory,
+                    Index index);
 
 // The newest snapshot, if there is any. Creates the directory and clears what a crash left in it.
 std::optional<SnapshotFileReader> open_newest_snapshot(const std::filesystem::path& directory);

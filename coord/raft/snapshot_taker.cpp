@@ -59,7 +59,8 @@ void SnapshotTaker::write(std::string chunk, bool more) {
         }
         boost::asio::post(io_, [this, weak = std::weak_ptr(current), good, more] {
             // Gone if it was stopped meanwhile, and then `this` may be gone too.
-            if (weak.lock()) written(good, more);
+            const auto still = weak.lock();
+            if (still && still == under_way_) written(good, more);
         });
     });
 }
@@ -80,6 +81,10 @@ void SnapshotTaker::prepare_spare(std::filesystem::path directory, std::size_t s
             log().warn("no spare log segment reason={}", failure.what());
         }
     });
+}
+
+void SnapshotTaker::give_up() {
+    if (const auto given_up = std::exchange(under_way_, nullptr)) given_up->slices = nullptr;
 }
 
 void SnapshotTaker::stop() {

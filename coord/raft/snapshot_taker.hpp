@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace coord {
 
@@ -35,6 +36,13 @@ public:
     [[nodiscard]] bool is_taking() const { return under_way_ != nullptr; }
     // As coord::prepare_spare, on the snapshot thread.
     void prepare_spare(std::filesystem::path directory, std::size_t segment_bytes);
+    // Gives up what is under way, if anything is: `done` is not called.
+    void give_up();
+    // For other work on the snapshots, in turn with their writing.
+    template <class Job>
+    void post(Job&& job) {
+        worker_.post(std::forward<Job>(job));
+    }
     // Gives up what is under way. Nothing is called after it.
     void stop();
 

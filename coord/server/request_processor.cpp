@@ -418,14 +418,10 @@ std::function<bool(std::string& out, std::size_t items)> RequestProcessor::cut_s
     return state_.cut_snapshot();
 }
 
-Result<void> RequestProcessor::restore(const std::function<bool(std::string& chunk)>& next,
-                                       Time now) {
-    auto restored = StateMachine::restore(next);
-    if (!restored) return restored.error();
-    state_ = std::move(restored.value());
+void RequestProcessor::swap_state(StateMachine& state, Time now) {
+    std::swap(state_, state);
     tracker_.clear();
     for (const auto& session : state_.sessions()) tracker_.open(session.id, session.timeout, now);
-    return {};
 }
 
 }  // namespace coord

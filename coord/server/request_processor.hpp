@@ -54,7 +54,8 @@ public:
     void apply(WriteQueue::Position position, std::string_view entry, Time now);
     void role_changed(Role role, Time now);
     [[nodiscard]] std::function<bool(std::string& out, std::size_t items)> cut_snapshot();
-    Result<void> restore(const std::function<bool(std::string& chunk)>& next, Time now);
+    // Another state takes the place of the present one, which `state` is afterwards.
+    void swap_state(StateMachine& state, Time now);
 
     // Proposes to close the sessions whose time is up, if this member leads.
     void expire_sessions(Time now);

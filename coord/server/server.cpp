@@ -205,6 +205,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     bool awake = false;  // end_turn() is posted
     // What a turn left to the next: a change that thousands watch is told a few hundred at a time.
     std::deque<std::shared_ptr<Conversation>> backlog;
+    Role role = Role::follower;
     // Frames before the last `srst`, which starts these figures anew.
     std::uint64_t received_before = 0;
     std::uint64_t sent_before = 0;
@@ -249,14 +250,23 @@ ServerStatus Server::status() const {
 }
 
 Application Server::Parts::application() {
-    return {[this](Index index, Term term, std::string_view entry) {
-                processor.apply({index, term}, entry, steady_now());
-            },
-            [this](Role role, Term) { processor.role_changed(role, steady_now()); },
-            [this] { return processor.cut_snapshot(); },
-            [this](const std::function<bool(std::string & chunk)>& next) {
-                return processor.restore(next, steady_now());
-            }};
+    Application application;
+    application.apply = [this](Index index, Term term, std::string_view entry) {
+        processor.apply({index, term}, entry, steady_now());
+    };
+    application.standing_changed = [this](const Standing& standing) {
+        if (std::exchange(role, standing.role) == standing.role) return;
+        processor.role_changed(standing.role, steady_now());
+    };
+    application.room = [this] { wake(); };
+    application.cut_snapshot = [this] { return processor.cut_snapshot(); };
+    application.build = [this](const Disk::Chunks& next) -> Result<Disk::Swap> {
+        auto restored = StateMachine::restore(next);
+        if (!restored) return restored.error();
+        const auto state = std::make_shared<StateMachine>(std::move(restored.value()));
+        return Disk::Swap([this, state] { processor.swap_state(*state, steady_now()); });
+    };
+    return application;
 }
 
 Result<WriteQueue::Position> Server::Parts::propose(std::string entry) {

@@ -163,5 +163,36 @@ TEST(DataDirectory, parts_that_do_not_belong_together_are_refused) {
     }
 }
 
+TEST(DataDirectory, an_empty_one_can_wait_for_a_cluster_to_take_it_in) {
+    const TemporaryDirectory path;
+    const auto id =
+        DataDirectory(path.path(), "here", segment_bytes, WhenEmpty::wait).metadata().id();
+
+    DataDirectory again(path.path(), "here", segment_bytes, WhenEmpty::wait);
+
+    EXPECT_EQ(again.metadata().id(), id);
+    EXPECT_TRUE(again.restored().entries.empty());
+    again.metadata().save({Term{5}, MemberId{0}});
+    again.unlock();
+    EXPECT_NO_THROW(DataDirectory(path.path(), "here", segment_bytes, WhenEmpty::wait))
+        << "it has heard of a term, but of no entry yet";
+}
+
+TEST(DataDirectory, a_log_that_differs_from_the_snapshot_gives_way_to_it) {
+    const TemporaryDirectory path;
+    {
+        DataDirectory directory(path.path(), "here", segment_bytes);
+        directory.metadata().save({Term{2}, MemberId{0}});
+        directory.log().append(Index{2}, Term{1}, numbered_entries(2, 20));
+        directory.log().sync();
+    }
+    write_snapshot(path.path(), 10);  // of term 2
+
+    DataDirectory directory(path.path(), "here", segment_bytes);
+
+    EXPECT_EQ(directory.restored().first, Index{11});
+    EXPECT_TRUE(directory.restored().entries.empty());
+}
+
 }  // namespace
 }  // namespace coord

@@ -79,7 +79,7 @@ public:
         server.driver = std::make_unique<Driver>(server.options);
         Effects effects;
         server.driver->start(
-            now_, {server.vote, server.snapshot, server.disk_first, server.disk}, effects);
+            now_, {server.vote, server.snapshot, server.disk_first, server.disk, 0}, effects);
         carry_out(id, effects);
     }
 
@@ -133,7 +133,8 @@ public:
 
     void propose(MemberId id, const std::string& bytes) {
         Effects effects;
-        const auto index = at(id).driver->propose(now_, EntryType::command, bytes, effects);
+        const auto index = at(id).driver->propose(
+            now_, EntryType::command, std::make_shared<const std::string>(bytes), effects);
         ASSERT_TRUE(index) << index.error().message();
         carry_out(id, effects);
     }
@@ -333,8 +334,8 @@ TEST(Driver, only_a_leader_takes_proposals) {
     const MemberId follower{number(leader) % 3 + 1};
     Effects effects;
 
-    const auto refused =
-        cluster.at(follower).driver->propose(cluster.now(), EntryType::command, "x", effects);
+    const auto refused = cluster.at(follower).driver->propose(
+        cluster.now(), EntryType::command, std::make_shared<const std::string>("x"), effects);
 
     EXPECT_EQ(refused.error(), make_error_code(boost::system::errc::not_connected));
     EXPECT_TRUE(effects.appends.empty());

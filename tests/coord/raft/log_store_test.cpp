@@ -362,5 +362,74 @@ TEST(LogStore, a_blank_segment_that_the_disk_has_no_room_for_leaves_nothing_behi
     EXPECT_TRUE(fs::is_empty(directory.path()));
 }
 
+TEST(LogStore, reads_entries_by_their_index_across_segments) {
+    const TemporaryDirectory directory;
+    LogStore store(directory.path(), segment_bytes);
+    store.open(Index{1});
+    for (std::uint64_t i = 1; i <= 300; ++i) {
+        const auto entry = numbered_entry(i);
+        store.append(Index{i}, Term{i == 1 ? 0U : 1U}, {&entry, 1});
+    }
+
+    EXPECT_EQ(bytes_of(store.read(Index{1}, 300, 1 << 20)), bytes_of(numbered_entries(1, 300)));
+    EXPECT_EQ(bytes_of(store.read(Index{150}, 3, 1 << 20)), bytes_of(numbered_entries(150, 152)));
+    EXPECT_EQ(bytes_of(store.read(Index{299}, 50, 1 << 20)), bytes_of(numbered_entries(299, 300)));
+    EXPECT_TRUE(store.read(Index{301}, 1, 1 << 20).empty());
+    store.reopen(Index{1});
+    EXPECT_EQ(bytes_of(store.read(Index{40}, 100, 1 << 20)), bytes_of(numbered_entries(40, 139)));
+}
+
+TEST(LogStore, reads_what_took_the_place_of_a_suffix) {
+    const TemporaryDirectory directory;
+    LogStore store(directory.path(), segment_bytes);
+    store.open(Index{1});
+    store.append(Index{1}, Term{0}, numbered_entries(1, 20));
+    store.append(Index{11}, Term{1}, numbered_entries(11, 15, Term{2}));
+
+    auto wanted = bytes_of(numbered_entries(1, 10));
+    for (auto& bytes : bytes_of(numbered_entries(11, 15, Term{2}))) wanted.push_back(bytes);
+
+    EXPECT_EQ(bytes_of(store.read(Index{1}, 100, 1 << 20)), wanted);
+}
+
+TEST(LogStore, a_read_is_bounded_by_bytes_but_yields_at_least_one_entry) {
+    const TemporaryDirectory directory;
+    LogStore store(directory.path(), std::size_t{1} << 20U);
+    store.open(Index{1});
+    store.append(Index{1}, Term{0}, numbered_entries(1, 10, Term{1}, 100'000));
+
+    EXPECT_EQ(store.read(Index{2}, 9, 1).size(), 1U);
+    EXPECT_LT(store.read(Index{2}, 9, 250'000).size(), 5U);
+}
+
+TEST(LogStore, what_a_snapshot_made_superfluous_cannot_be_read) {
+    const TemporaryDirectory directory;
+    LogStore store(directory.path(), segment_bytes);
+    store.open(Index{1});
+    store.append(Index{1}, Term{0}, numbered_entries(1, 300));
+    store.sync();
+    store.discard_through(Index{200});
+
+    EXPECT_TRUE(store.read(Index{5}, 10, 1 << 20).empty());
+    EXPECT_EQ(store.read(Index{201}, 10, 1 << 20).size(), 10U);
+}
+
+TEST(LogStore, an_empty_log_of_a_member_that_waits_says_so_until_it_is_used) {
+    const TemporaryDirectory directory;
+    {
+        LogStore store(directory.path(), segment_bytes);
+        EXPECT_TRUE(store.open(Index{1}).is_new);
+        store.restart(Index{1}, Term{0});
+    }
+    EXPECT_TRUE(reopen(directory.path()).is_unused);
+    {
+        LogStore store(directory.path(), segment_bytes);
+        store.open(Index{1});
+        store.append(Index{1}, Term{0}, numbered_entries(1, 1));
+        store.sync();
+    }
+    EXPECT_FALSE(reopen(directory.path()).is_unused);
+}
+
 }  // namespace
 }  // namespace coord

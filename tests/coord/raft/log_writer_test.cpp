@@ -79,6 +79,29 @@ TEST(LogWriter, tells_when_segments_change) {
     EXPECT_GT(LogStore(directory / "log", segment_bytes).open(Index{1}).first, Index{1});
 }
 
+TEST(LogWriter, reads_restarts_and_reopens_in_turn_with_the_appends) {
+    const TemporaryDirectory directory;
+    LogCounters counters;
+    std::vector<LogEntry> read;
+    LogContents before;
+    LogContents after;
+    bool restarted = false;
+    LogWriter writer(opened(directory), counters, {[](auto) {}, [] {}});
+
+    writer.append({1, Index{1}, Term{0}, numbered_entries(1, 10)});
+    writer.read(Index{3}, 2, 1 << 20, [&](std::vector<LogEntry> entries) { read = entries; });
+    writer.reopen(Index{1}, [&](LogContents contents) { before = std::move(contents); });
+    writer.restart(Index{101}, Term{7}, [&] { restarted = true; });
+    writer.reopen(Index{1}, [&](LogContents contents) { after = std::move(contents); });
+    writer.stop();
+
+    EXPECT_EQ(bytes_of(read), bytes_of(numbered_entries(3, 4)));
+    EXPECT_EQ(before.entries.size(), 10U);
+    EXPECT_TRUE(restarted);
+    EXPECT_EQ(after.first, Index{101});
+    EXPECT_TRUE(after.entries.empty());
+}
+
 // A file may not grow beyond the limit: for this process, the disk is full.
 void fill_the_disk(const TemporaryDirectory& directory) {
     std::signal(SIGXFSZ, SIG_IGN);

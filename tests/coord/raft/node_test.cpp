@@ -24,10 +24,10 @@ namespace {
 using std::chrono_literals::operator""s;
 
 // A replicated list of strings. Its snapshot is one string per item.
-class Replica {
+class Lister {
 public:
-    explicit Replica(NodeOptions options) : node_(io_, std::move(options), application()) {}
-    explicit Replica(const std::filesystem::path& path) : Replica(options_for(path)) {}
+    explicit Lister(NodeOptions options) : node_(io_, std::move(options), application()) {}
+    explicit Lister(const std::filesystem::path& path) : Lister(options_for(path)) {}
 
     void start() {
         node_.start();
@@ -84,22 +84,27 @@ private:
             applied_ = index;
             items_.emplace_back(entry);
         };
-        application.role_changed = [this](Role role, Term) { roles_.push_back(role); };
+        application.standing_changed = [this](const Standing& standing) {
+            if (roles_.empty() || roles_.back() != standing.role) roles_.push_back(standing.role);
+        };
         application.cut_snapshot = [this] {
             return [items = items_, at = std::size_t{0}](std::string& out, std::size_t n) mutable {
                 for (; n > 0 && at < items.size(); --n, ++at) out += items[at] + "\n";
                 return at < items.size();
             };
         };
-        application.restore = [this](const auto& next) -> Result<void> {
+        application.build = [this](const Disk::Chunks& next) -> Result<Disk::Swap> {
             std::string all;
+            std::vector<std::string> items;
             for (std::string chunk; next(chunk);) all += chunk;
             for (std::size_t end = 0; (end = all.find('\n')) != std::string::npos;) {
-                items_.push_back(all.substr(0, end));
+                items.push_back(all.substr(0, end));
                 all.erase(0, end + 1);
             }
-            restored_ = items_.size();
-            return {};
+            return Disk::Swap([this, items] {
+                items_ = items;
+                restored_ = items_.size();
+            });
         };
         return application;
     }
@@ -114,7 +119,7 @@ private:
 
 TEST(Node, what_is_proposed_is_applied_once_and_in_order) {
     const TemporaryDirectory directory;
-    Replica replica(directory.path());
+    Lister replica(directory.path());
     replica.start();
 
     std::vector<std::string> wanted;
@@ -133,16 +138,16 @@ TEST(Node, what_is_proposed_is_applied_once_and_in_order) {
 
 TEST(Node, a_restart_applies_the_same_entries_before_it_leads) {
     const TemporaryDirectory directory;
-    std::uint64_t id = 0;
+    MemberId id{};
     {
-        Replica replica(directory.path());
+        Lister replica(directory.path());
         replica.start();
         replica.commit("one");
         replica.commit("two");
         id = replica.node().id();
         replica.node().stop();
     }
-    Replica again(directory.path());
+    Lister again(directory.path());
     EXPECT_TRUE(again.items().empty());
     again.start();
 
@@ -151,7 +156,7 @@ TEST(Node, a_restart_applies_the_same_entries_before_it_leads) {
 }
 
 NodeOptions with_small_files(const std::filesystem::path& path) {
-    auto options = Replica::options_for(path);
+    auto options = Lister::options_for(path);
     options.segment_bytes = std::size_t{64} << 10U;
     options.snapshot_log_bytes = std::size_t{100} << 10U;
     options.snapshot_slice = 100;
@@ -167,11 +172,11 @@ std::vector<std::string> numbers(std::size_t count) {
 TEST(Node, a_callback_never_comes_from_within_a_call) {
     const TemporaryDirectory directory;
     {
-        Replica replica(directory.path());
+        Lister replica(directory.path());
         replica.start();
         replica.commit("one");
     }
-    Replica replica(directory.path());
+    Lister replica(directory.path());
 
     replica.node().start();
 
@@ -187,7 +192,7 @@ TEST(Node, snapshots_take_the_place_of_the_log_and_both_are_restored) {
     const std::string filling(300, '.');
     std::vector<std::string> wanted;
     {
-        Replica replica(with_small_files(directory.path()));
+        Lister replica(with_small_files(directory.path()));
         replica.start();
         while (replica.snapshots() < 3) {
             wanted.push_back(std::to_string(wanted.size()) + filling);
@@ -200,7 +205,7 @@ TEST(Node, snapshots_take_the_place_of_the_log_and_both_are_restored) {
     const std::filesystem::directory_iterator files(directory / "raft/log");
     EXPECT_LE(std::distance(begin(files), end(files)), 8);
 
-    Replica again(with_small_files(directory.path()));
+    Lister again(with_small_files(directory.path()));
     again.start();
 
     EXPECT_EQ(again.items(), wanted);
@@ -212,7 +217,7 @@ TEST(Node, entries_go_on_while_a_snapshot_is_taken) {
     const TemporaryDirectory directory;
     auto options = with_small_files(directory.path());
     options.snapshot_slice = 1;
-    Replica replica(options);
+    Lister replica(options);
     replica.start();
     std::size_t proposed = 0;
     while (replica.snapshots() < 2)
@@ -228,11 +233,11 @@ TEST(Node, large_entries_survive) {
         wanted.emplace_back((std::size_t{1} << 20U) - 100 + i * 37, static_cast<char>('a' + i));
     }
     {
-        Replica replica(directory.path());
+        Lister replica(directory.path());
         replica.start();
         for (const auto& entry : wanted) replica.commit(entry);
     }
-    Replica again(directory.path());
+    Lister again(directory.path());
     again.start();
 
     EXPECT_EQ(again.items(), wanted);
@@ -240,11 +245,11 @@ TEST(Node, large_entries_survive) {
 
 TEST(Node, what_is_too_large_or_too_much_is_refused) {
     const TemporaryDirectory directory;
-    auto options = Replica::options_for(directory.path());
+    auto options = Lister::options_for(directory.path());
     options.entry_bytes_max = 1000;
     options.in_flight_entries_max = 3;
     options.in_flight_bytes_max = 1500;
-    Replica replica(options);
+    Lister replica(options);
     replica.start();
 
     EXPECT_EQ(replica.node().propose(std::string(1001, 'x')).error(),
@@ -264,10 +269,10 @@ TEST(Node, what_is_too_large_or_too_much_is_refused) {
 
 TEST(Node, a_second_one_on_the_same_directory_is_refused_until_the_first_stops) {
     const TemporaryDirectory directory;
-    Replica first(directory.path());
+    Lister first(directory.path());
     first.start();
     try {
-        const Replica second(directory.path());
+        const Lister second(directory.path());
         FAIL();
     } catch (const std::runtime_error& error) {
         EXPECT_EQ(error.what(),
@@ -276,13 +281,13 @@ TEST(Node, a_second_one_on_the_same_directory_is_refused_until_the_first_stops) 
     }
     first.node().stop();
 
-    EXPECT_NO_THROW(Replica(directory.path()).start());
+    EXPECT_NO_THROW(Lister(directory.path()).start());
 }
 
 TEST(Node, what_was_proposed_before_a_stop_is_on_disk_but_not_called_back) {
     const TemporaryDirectory directory;
     {
-        Replica replica(directory.path());
+        Lister replica(directory.path());
         replica.start();
         for (const auto& entry : numbers(10)) replica.node().propose(entry).value();
         replica.node().stop();
@@ -290,7 +295,7 @@ TEST(Node, what_was_proposed_before_a_stop_is_on_disk_but_not_called_back) {
                   make_error_code(boost::system::errc::not_connected));
         EXPECT_TRUE(replica.items().empty());
     }
-    Replica again(directory.path());
+    Lister again(directory.path());
     again.start();
 
     EXPECT_EQ(again.items(), numbers(10));
@@ -299,13 +304,13 @@ TEST(Node, what_was_proposed_before_a_stop_is_on_disk_but_not_called_back) {
 TEST(Node, a_snapshot_that_the_application_refuses_stops_the_start) {
     const TemporaryDirectory directory;
     {
-        Replica replica(with_small_files(directory.path()));
+        Lister replica(with_small_files(directory.path()));
         replica.start();
         while (replica.snapshots() < 1) replica.commit(std::string(500, '.'));
     }
     boost::asio::io_context io;
     Application application;
-    application.restore = [](const auto&) -> Result<void> {
+    application.build = [](const Disk::Chunks&) -> Result<Disk::Swap> {
         return make_error_code(boost::system::errc::bad_message);
     };
     Node node(io, with_small_files(directory.path()), application);
@@ -315,7 +320,7 @@ TEST(Node, a_snapshot_that_the_application_refuses_stops_the_start) {
 
 TEST(Node, counts_what_it_does) {
     const TemporaryDirectory directory;
-    Replica replica(directory.path());
+    Lister replica(directory.path());
     replica.start();
     for (const auto& entry : numbers(5)) replica.commit(entry);
 
@@ -333,7 +338,7 @@ TEST(Node, counts_what_it_does) {
 // The member of another process: goes on counting where its list ends, several entries at a time,
 // and reports through the pipe how long the list is.
 [[noreturn]] void count_until_killed(const std::filesystem::path& path, int pipe) {
-    Replica replica(with_small_files(path));
+    Lister replica(with_small_files(path));
     replica.start();
     auto next = replica.items().size();
     const std::string filling(200, '.');
@@ -368,7 +373,7 @@ TEST(Node, a_kill_at_any_moment_loses_nothing_that_was_acknowledged) {
         ASSERT_EQ(::waitpid(child, &status, 0), child);
         ASSERT_TRUE(WIFSIGNALED(status)) << "ended by itself in round " << round;
 
-        Replica replica(with_small_files(directory.path()));
+        Lister replica(with_small_files(directory.path()));
         replica.start();
 
         ASSERT_GE(replica.items().size(), acknowledged);
@@ -382,7 +387,7 @@ TEST(Node, a_kill_at_any_moment_loses_nothing_that_was_acknowledged) {
 
 void fill_the_disk(const std::filesystem::path& path) {
     std::signal(SIGXFSZ, SIG_IGN);
-    Replica replica(path);
+    Lister replica(path);
     replica.start();
     const rlimit limit{std::size_t{64} << 10U, std::size_t{64} << 10U};
     ::setrlimit(RLIMIT_FSIZE, &limit);
@@ -397,7 +402,7 @@ TEST(NodeDeathTest, a_full_disk_ends_the_process_and_leaves_a_log_that_opens) {
                 testing::ExitedWithCode(1),
                 "critical \\[coord.raft\\] cannot write .*/raft/log/.*: File too large");
 
-    Replica again(directory.path());
+    Lister again(directory.path());
     again.start();
     EXPECT_GT(again.items().size(), 10U);
 }
