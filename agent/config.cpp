@@ -306,6 +306,77 @@ void read_http(TableReader& in, HttpConfig& http) {
     in.finish();
 }
 
+template <class Section, class Read>
+void read_section(TableReader& in, std::string_view key, Section& section, Read read) {
+    const auto* table = in.take_table(key);
+    if (table == nullptr) return;
+    auto reader = in.inner(*table, key);
+    read(reader, section);
+}
+
+void take_path(TableReader& in, std::string_view key, std::filesystem::path& out) {
+    std::string path;
+    in.take(key, path, text_that("the path of a PEM file", [](const auto& value) {
+                return !value.empty();
+            }));
+    out = path;
+}
+
+// The keys that both ends of TLS have, and whether the files can be used.
+void take_tls_files(TableReader& in, coord::TlsRole role, coord::TlsOptions& files) {
+    const auto errors_before = in.error_count();
+    take_path(in, "cert", files.certificate);
+    take_path(in, "key", files.key);
+    take_path(in, "ca", files.authorities);
+    if (in.error_count() != errors_before) return;
+    const bool is_needed = role == coord::TlsRole::server || in.has("cert") || in.has("key");
+    for (const auto* key : {"cert", "key"}) {
+        if (is_needed && !in.has(key)) in.report("\"" + std::string(key) + "\" is missing");
+    }
+    if (in.error_count() != errors_before) return;
+    const auto fault = coord::find_fault(role, files);
+    if (!fault) return;
+    const auto* key = "ca";
+    const auto* path = &files.authorities;
+    if (fault->file == coord::TlsFault::File::certificate) key = "cert", path = &files.certificate;
+    if (fault->file == coord::TlsFault::File::key) key = "key", path = &files.key;
+    in.report(std::string(key) + ": " + path->string() + ": " + fault->why, key);
+}
+
+Kind<coord::ClientCertificate> client_certificate() {
+    return {"\"none\", \"optional\" or \"required\"",
+            [](const toml::node& node) -> std::optional<coord::ClientCertificate> {
+                const auto word = node.value_exact<std::string>();
+                if (word == "none") return coord::ClientCertificate::none;
+                if (word == "optional") return coord::ClientCertificate::optional;
+                if (word == "required") return coord::ClientCertificate::required;
+                return std::nullopt;
+            }};
+}
+
+void read_coord_tls(TableReader& in, CoordTlsConfig& tls) {
+    in.take_list(
+        "listen", tls.listen, text_that("an address such as \"0.0.0.0:2281\"", is_listen_address));
+    if (!in.has("listen")) in.report("[coord.tls] needs \"listen\", such as [\"0.0.0.0:2281\"]");
+    // Who names authorities means them to be asked.
+    auto asked = in.has("ca") ? coord::ClientCertificate::required : coord::ClientCertificate::none;
+    in.take("client_auth", asked, client_certificate());
+    if (asked != coord::ClientCertificate::none && !in.has("ca")) {
+        in.report("\"client_auth\" needs a \"ca\": the authorities of the clients", "client_auth");
+    }
+    tls.files.client_certificate = asked;
+    take_tls_files(in, coord::TlsRole::server, tls.files);
+    in.finish();
+}
+
+void read_coord_connect_tls(TableReader& in, CoordConnectTlsConfig& tls) {
+    tls.enabled = true;
+    in.take("enabled", tls.enabled, boolean());
+    in.take("server_name", tls.server_name, text());
+    take_tls_files(in, coord::TlsRole::client, tls.files);
+    in.finish();
+}
+
 void read_coord(TableReader& in, CoordConfig& coord) {
     in.take("connect",
             coord.connect,
@@ -317,6 +388,8 @@ void read_coord(TableReader& in, CoordConfig& coord) {
             coord.session_timeout,
             duration(session_timeout_min, session_timeout_max));
     in.take("write_patience", coord.write_patience, duration({}, write_patience_max));
+    read_section(in, "tls", coord.tls, read_coord_tls);
+    read_section(in, "connect_tls", coord.connect_tls, read_coord_connect_tls);
     in.finish();
 }
 
@@ -332,14 +405,6 @@ void read_log(TableReader& in, LogConfig& log) {
     in.take("level", log.level, level);
     in.take_map("levels", log.levels, level);
     in.finish();
-}
-
-template <class Section, class Read>
-void read_section(TableReader& in, std::string_view key, Section& section, Read read) {
-    const auto* table = in.take_table(key);
-    if (table == nullptr) return;
-    auto reader = in.inner(*table, key);
-    read(reader, section);
 }
 
 bool is_uuid(const std::string& text) {

@@ -8,6 +8,7 @@
 //          mistyped keys are errors that name the nearest known key.
 
 #include "agent/service.hpp"
+#include "coord/base/tls_context.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -72,12 +73,27 @@ struct HttpConfig {
     std::map<std::string, std::string> response_headers;
 };
 
+// [coord.tls]: clients of the embedded core over TLS.
+struct CoordTlsConfig {
+    std::vector<std::string> listen;  // empty: no such port
+    coord::TlsOptions files;
+};
+
+// [coord.connect_tls]: the ensemble of `connect` is reached over TLS.
+struct CoordConnectTlsConfig {
+    bool enabled = false;  // true as soon as there is such a table
+    std::string server_name;
+    coord::TlsOptions files;
+};
+
 struct CoordConfig {
     std::string connect;  // an existing ensemble; empty: the embedded core
     std::vector<std::string> listen{"127.0.0.1:2181"};
     std::chrono::milliseconds session_timeout{10'000};
     std::chrono::milliseconds write_patience{
         5'000};  // then a write that waits is answered: not yet
+    CoordTlsConfig tls;
+    CoordConnectTlsConfig connect_tls;
 };
 
 struct ChecksConfig {

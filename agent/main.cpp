@@ -72,6 +72,9 @@ public:
 
     [[nodiscard]] std::uint16_t port() const { return ports_.front(); }
     [[nodiscard]] const coord::Server& server() const { return *server_; }
+    void reload_tls() {
+        asio::post(io_, [this] { server_->reload_tls(); });
+    }
     asio::io_context& io() { return io_; }
 
 private:
@@ -100,6 +103,8 @@ private:
 coord::ServerOptions core_options(const agent::Config& config) {
     coord::ServerOptions options;
     options.listen = config.coord.listen;
+    options.tls_listen = config.coord.tls.listen;
+    options.tls = config.coord.tls.files;
     options.data_dir = config.data_dir / "coord";
     options.tick = 500ms;  // Expiry at most half a second late.
     options.session_timeout_min = 1s;
@@ -113,6 +118,11 @@ std::string own_core(const agent::Config& config, const Core& core) {
     if (host.empty() || host == "0.0.0.0" || host == "*") host = "127.0.0.1";
     if (host == "[::]") host = "[::1]";
     return host + ":" + std::to_string(core.port());
+}
+
+std::optional<coord::ClientTls> client_tls(const agent::CoordConfig& coord) {
+    if (coord.connect.empty() || !coord.connect_tls.enabled) return {};
+    return coord::ClientTls{coord.connect_tls.files, coord.connect_tls.server_name};
 }
 
 agent::NodeRecord own_node(const agent::Config& config, const std::string& id) {
@@ -141,7 +151,8 @@ public:
                         coord::ClientOptions{.connect = core_ ? own_core(config_, *core_)
                                                               : config_.coord.connect,
                                              .session_timeout = config_.coord.session_timeout,
-                                             .resume = data_.load_session(ensemble_)});
+                                             .resume = data_.load_session(ensemble_),
+                                             .tls = client_tls(config_.coord)});
         registrar_.emplace(io_, *client_, registrar_options());
         catalog_.emplace(*client_);
         kv_.emplace(*client_);
@@ -304,6 +315,9 @@ private:
 
     void reload() {
         ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", monotonic_us());
+        // Of the paths known already, whatever becomes of the rest.
+        client_->reload_tls();
+        if (core_) core_->reload_tls();
         const auto configured = agent::configure(arguments_);
         if (const auto* errors = std::get_if<std::vector<agent::ConfigError>>(&configured)) {
             for (const auto& error : *errors) log().error("{}", agent::format(error));

@@ -21,6 +21,21 @@ bool print(const Console& console, const std::string& file, const Configured<T>&
     return false;
 }
 
+// What is no mistake, and may be one tomorrow.
+void print_warnings(const Console& console,
+                    const std::string& file,
+                    const Configured<Config>& configured) {
+    const auto* config = std::get_if<Config>(&configured);
+    if (config == nullptr) return;
+    for (const auto* files : {&config->coord.tls.files, &config->coord.connect_tls.files}) {
+        if (files->certificate.empty()) continue;
+        const auto warning = coord::find_warning(*files);
+        if (warning.empty()) continue;
+        console.err << file << ": warning: " << files->certificate.string() << ": " << warning
+                    << "\n";
+    }
+}
+
 enum class Kind { whole, services };
 
 // A file in a directory services.d declares services and checks, and nothing else. In another
@@ -31,7 +46,9 @@ bool validate_file(const Console& console, const fs::path& file, Kind kind) {
     const bool is_main = file.filename() == "roster.toml";
     if (folder == "services.d" || (kind == Kind::services && !is_main))
         return print(console, file.string(), load_services_file(file));
-    return print(console, file.string(), load_config(file));
+    const auto config = load_config(file);
+    print_warnings(console, file.string(), config);
+    return print(console, file.string(), config);
 }
 
 bool validate_folder(const Console& console, const fs::path& folder) {

@@ -214,6 +214,18 @@ const fs::path& path_of(File file, const TlsOptions& options) {
     return options.authorities;
 }
 
+std::string warning_of(SSL_CTX* tls) {
+    const auto* const certificate = ::SSL_CTX_get0_certificate(tls);
+    if (certificate == nullptr) return {};
+    if (::X509_cmp_current_time(::X509_get0_notAfter(certificate)) < 0) {
+        return "the certificate has expired";
+    }
+    if (::X509_cmp_current_time(::X509_get0_notBefore(certificate)) > 0) {
+        return "the certificate is not valid yet";
+    }
+    return {};
+}
+
 // Seconds since 1970; 0 without a certificate.
 std::int64_t expiry_of(SSL_CTX* tls) {
     const auto* const certificate = ::SSL_CTX_get0_certificate(tls);
@@ -253,6 +265,12 @@ std::optional<TlsFault> find_fault(TlsRole role, const TlsOptions& options) {
     return fault != nullptr ? std::optional(*fault) : std::nullopt;
 }
 
+std::string find_warning(const TlsOptions& options) {
+    auto loaded = load(TlsRole::client, options);
+    const auto* const made = std::get_if<ContextPtr>(&loaded);
+    return made != nullptr ? warning_of((*made)->native_handle()) : "";
+}
+
 struct TlsContext::State : std::enable_shared_from_this<State> {
     State(asio::io_context& io, std::string its_name, TlsRole its_role, TlsOptions given)
         : name(std::move(its_name)), role(its_role), options(std::move(given)), timer(io) {
@@ -271,17 +289,13 @@ struct TlsContext::State : std::enable_shared_from_this<State> {
         if (certificate == nullptr) return;
         const auto subject = describe(certificate).subject;
         log().info("certificate loaded for=\"{}\" subject=\"{}\"", name, subject);
-        if (::X509_cmp_current_time(::X509_get0_notAfter(certificate)) < 0) {
-            log().warn("certificate has expired for=\"{}\" subject=\"{}\" file={}",
-                       name,
-                       subject,
-                       options.certificate.string());
-        } else if (::X509_cmp_current_time(::X509_get0_notBefore(certificate)) > 0) {
-            log().warn("certificate is not valid yet for=\"{}\" subject=\"{}\" file={}",
-                       name,
-                       subject,
-                       options.certificate.string());
-        }
+        const auto warning = warning_of(current->native_handle());
+        if (warning.empty()) return;
+        log().warn("{} for=\"{}\" subject=\"{}\" file={}",
+                   warning,
+                   name,
+                   subject,
+                   options.certificate.string());
     }
 
     bool reload() {

@@ -51,6 +51,9 @@ struct TlsFault {
 // nullopt: a TlsContext can be made of them.
 std::optional<TlsFault> find_fault(TlsRole role, const TlsOptions& options);
 
+// What a person should know of a certificate that can be used; empty: nothing.
+std::string find_warning(const TlsOptions& options);
+
 class TlsContext {
 public:
     // `name` tells it from others in the log: "client port".

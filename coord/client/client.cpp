@@ -190,6 +190,7 @@ void Client::on_event(std::function<void(const WatcherEvent&)> told) {
 void Client::start() { session_->start(); }
 Task<void> Client::close(std::chrono::milliseconds patience) { return session_->close(patience); }
 void Client::abandon() { session_->abandon(); }
+void Client::reload_tls() { session_->reload_tls(); }
 
 // Every operation keeps the session alive by itself: the client may be destroyed meanwhile.
 

@@ -11,11 +11,13 @@
 //          connection_loss when the fate of the operation is unknown, or when it waited for a
 //          connection longer than the session timeout; session_expired when it waited for a session
 //          that ended, or the client is closed. The constructor throws std::invalid_argument for a
-//          connection string that cannot be read.
+//          connection string that cannot be read, std::runtime_error for certificates that cannot
+//          be used.
 
 #include "coord/base/async.hpp"
 #include "coord/base/metrics.hpp"
 #include "coord/base/result.hpp"
+#include "coord/base/tls_context.hpp"
 #include "coord/proto/error.hpp"
 #include "coord/proto/records.hpp"
 #include "coord/proto/requests.hpp"
@@ -42,10 +44,16 @@ struct SessionIdentity {
     Password password{};
 };
 
+struct ClientTls {
+    TlsOptions files;         // authorities that the servers are trusted by; our own certificate
+    std::string server_name;  // in the servers' certificates; empty: as each is called in `connect`
+};
+
 struct ClientOptions {
     std::string connect;  // "zk1:2181,zk2:2181/chroot", as ZooKeeper's connection string
     std::chrono::milliseconds session_timeout{10000};
     std::optional<SessionIdentity> resume;  // re-attach to this session if it still lives
+    std::optional<ClientTls> tls = {};           // none: plain connections
     std::size_t frame_bytes_max = std::size_t{16} << 20U;  // of a reply
     std::size_t request_bytes_max = 1048575;  // jute.maxbuffer: a server drops who sends more
     std::size_t outstanding_max = 10000;      // then operations wait for their turn
@@ -119,6 +127,8 @@ public:
     // Ends the session at the ensemble (its ephemerals vanish), waits for the reply at most
     // `patience`, and closes.
     Task<void> close(std::chrono::milliseconds patience);
+    // Reads our certificate and the authorities again, if we have any.
+    void reload_tls();
     // Closes the socket and leaves the session to its timeout.
     void abandon();
 

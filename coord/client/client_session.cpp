@@ -1,6 +1,7 @@
 #include "coord/client/client_session.hpp"
 
 #include "coord/base/log.hpp"
+#include "coord/base/tls_peer.hpp"
 #include "coord/proto/error.hpp"
 #include "coord/proto/jute.hpp"
 
@@ -8,13 +9,20 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <limits>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <stdexcept>
+#include <tuple>
 
 namespace coord {
 namespace {
@@ -39,7 +47,8 @@ std::string hex(SessionId id) { return fmt::format("0x{:x}", static_cast<std::ui
 }  // namespace
 
 struct ClientSession::Link {
-    Link(asio::io_context& io, std::size_t frame_bytes_max) : socket(io), in(frame_bytes_max) {}
+    Link(asio::io_context& io, std::string name, std::size_t frame_bytes_max)
+        : host(std::move(name)), socket(io), in(frame_bytes_max) {}
 
     // What is being read or written on it ends with an error.
     void cut() {
@@ -47,7 +56,22 @@ struct ClientSession::Link {
         socket.close(ignored);
     }
 
+    Task<std::tuple<Error, std::size_t>> read_some() {
+        const auto space = in.space();
+        const auto buffer = asio::buffer(space.data(), space.size());
+        return tls ? tls->async_read_some(buffer, use_tuple)
+                   : socket.async_read_some(buffer, use_tuple);
+    }
+
+    template <class Token>
+    auto write(const std::string& bytes, Token&& token) {
+        return tls ? asio::async_write(*tls, asio::buffer(bytes), std::forward<Token>(token))
+                   : asio::async_write(socket, asio::buffer(bytes), std::forward<Token>(token));
+    }
+
+    const std::string host;
     asio::ip::tcp::socket socket;
+    std::optional<asio::ssl::stream<asio::ip::tcp::socket&>> tls;  // over `socket`
     ReplyBuffer in;
     std::string out;      // frames of this turn of the event loop
     std::string writing;  // on their way; empty when no write is in flight
@@ -67,6 +91,7 @@ ClientSession::ClientSession(asio::io_context& io, ClientOptions options, std::u
       resolver_(io) {
     assert(options_.outstanding_max > 0);
     if (options_.resume) identity_ = *options_.resume;
+    if (options_.tls) tls_.emplace(io, "client", TlsRole::client, options_.tls->files);
 }
 
 void ClientSession::start() {
@@ -93,7 +118,8 @@ std::string ClientSession::client_path(std::string_view full_path) const {
 Task<void> ClientSession::run() {
     const auto self = shared_from_this();
     while (!over_) {
-        const auto link = std::make_shared<Link>(io_, options_.frame_bytes_max);
+        const auto host = hosts_.next();
+        const auto link = std::make_shared<Link>(io_, host.name, options_.frame_bytes_max);
         link_ = link;
         // As Java's client: every host gets its share of the timeout to let us in.
         join_by_ = Clock::now() + options_.session_timeout / static_cast<int>(hosts_.size());
@@ -101,7 +127,8 @@ Task<void> ClientSession::run() {
         ++tried_;
         attempts_.add();
         starting_nearby_ = false;
-        bool in = co_await connect(link, hosts_.next());
+        bool in = co_await connect(link, host);
+        if (in && tls_) in = co_await secure(link);
         if (in) in = co_await handshake(link);
         if (in) co_await serve(link);
         link->cut();
@@ -138,6 +165,34 @@ Task<bool> ClientSession::connect(std::shared_ptr<Link> link, EnsembleHost host)
     co_return !over_;
 }
 
+Task<bool> ClientSession::secure(std::shared_ptr<Link> link) {
+    const auto& given = options_.tls->server_name;
+    const auto& name = given.empty() ? link->host : given;
+    link->tls.emplace(link->socket, *tls_->current());
+    auto* const session = link->tls->native_handle();
+    expect_server(session, name);
+    const auto [failed] =
+        co_await link->tls->async_handshake(asio::ssl::stream_base::client, use_tuple);
+    if (over_) co_return false;
+    if (failed) {
+        const auto verdict = ::SSL_get_verify_result(session);
+        complain_of_tls(link->host,
+                        verdict == X509_V_OK ? failed.message()
+                                             : std::string("the certificate is refused: ") +
+                                                   ::X509_verify_cert_error_string(verdict));
+    }
+    co_return !failed;
+}
+
+// A person must act, but need not be told with every attempt.
+void ClientSession::complain_of_tls(const std::string& host, const std::string& why) {
+    tls_failures_.add();
+    const auto complaint = host + " " + why;
+    if (complaint == tls_complaint_) return;
+    tls_complaint_ = complaint;
+    log().warn("tls handshake failed host={} why=\"{}\"", host, why);
+}
+
 Task<bool> ClientSession::handshake(std::shared_ptr<Link> link) {
     const auto asked = identity_;
     ConnectRequest request;
@@ -151,17 +206,18 @@ Task<bool> ClientSession::handshake(std::shared_ptr<Link> link) {
     const auto begun = begin_frame(frame);
     request.encode(out);
     end_frame(frame, begun);
-    const auto [unsent, sent] =
-        co_await asio::async_write(link->socket, asio::buffer(frame), use_tuple);
+    const auto [unsent, sent] = co_await link->write(frame, use_tuple);
     if (unsent || over_) co_return false;
 
     std::optional<std::string_view> answer;
     while (!answer) {
-        const auto space = link->in.space();
-        const auto [error, size] = co_await link->socket.async_read_some(
-            asio::buffer(space.data(), space.size()), use_tuple);
+        const auto [error, size] = co_await link->read_some();
         if (over_) co_return false;
         if (error) {
+            // TLS 1.3: what the server says of our certificate comes after the handshake.
+            if (error.category() == asio::error::get_ssl_category()) {
+                complain_of_tls(link->host, error.message());
+            }
             refused();
             co_return false;
         }
@@ -190,6 +246,7 @@ void ClientSession::joined(const ConnectResponse& response) {
     timeout_ = std::chrono::milliseconds(response.timeout_ms);
     joined_at_ = heard_ = sent_ = Clock::now();
     refused_since_ = {};
+    tls_complaint_.clear();
     tried_ = 0;
     next_xid_ = 1;
     state_ = SessionState::connected;
@@ -217,9 +274,7 @@ Task<void> ClientSession::serve(std::shared_ptr<Link> link) {
             if (!frame->has_value()) break;
             if (!take(**frame) || !link->socket.is_open()) co_return;
         }
-        const auto space = link->in.space();
-        const auto [error, size] = co_await link->socket.async_read_some(
-            asio::buffer(space.data(), space.size()), use_tuple);
+        const auto [error, size] = co_await link->read_some();
         if (error) co_return;
         heard_ = Clock::now();
         link->in.commit(size);
@@ -380,13 +435,11 @@ void ClientSession::flush(const std::shared_ptr<Link>& link) {
     if (link->out.empty() || !link->socket.is_open()) return;
     std::swap(link->out, link->writing);
     sent_ = Clock::now();
-    asio::async_write(link->socket,
-                      asio::buffer(link->writing),
-                      [self = shared_from_this(), link](const Error& error, std::size_t) {
-                          link->writing.clear();
-                          if (error) return link->cut();
-                          self->flush(link);
-                      });
+    link->write(link->writing, [self = shared_from_this(), link](const Error& error, std::size_t) {
+        link->writing.clear();
+        if (error) return link->cut();
+        self->flush(link);
+    });
 }
 
 bool ClientSession::take(std::string_view frame) {
@@ -497,7 +550,7 @@ std::vector<Metric> ClientSession::metrics() const {
     const auto counter = [](const char* name, const char* help, const Counter& counted) {
         return Metric{MetricKind::counter, name, help, static_cast<double>(counted.value())};
     };
-    return {
+    std::vector<Metric> metrics = {
         counter("roster_client_connect_attempts_total", "Connections tried.", attempts_),
         counter("roster_client_connects_total", "Handshakes that succeeded.", connects_),
         counter("roster_client_connection_losses_total", "Connections that broke.", losses_),
@@ -516,6 +569,13 @@ std::vector<Metric> ClientSession::metrics() const {
          "Requests waiting or in flight.",
          static_cast<double>(outstanding_.load())},
     };
+    if (!tls_) return metrics;
+    metrics.push_back(counter("roster_client_tls_failures_total",
+                              "TLS handshakes with servers that failed.",
+                              tls_failures_));
+    auto of_tls = tls_->metrics("roster_client_tls");
+    std::move(of_tls.begin(), of_tls.end(), std::back_inserter(metrics));
+    return metrics;
 }
 
 }  // namespace coord

@@ -26,6 +26,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,9 @@ public:
     Task<void> close(std::chrono::milliseconds patience);
     // Ends everything at once; what is awaited fails with connection_loss.
     void abandon();
+    void reload_tls() {
+        if (tls_) tls_->reload();
+    }
     // From now on nobody is told anything: the owner of the callbacks is going away.
     void mute() { muted_ = true; }
 
@@ -91,7 +95,9 @@ private:
     // The life of a connection.
     Task<void> run();
     Task<bool> connect(std::shared_ptr<Link> link, EnsembleHost host);
+    Task<bool> secure(std::shared_ptr<Link> link);
     Task<bool> handshake(std::shared_ptr<Link> link);
+    void complain_of_tls(const std::string& host, const std::string& why);
     Task<void> serve(std::shared_ptr<Link> link);
     Task<void> pause();
     void joined(const ConnectResponse& response);
@@ -122,6 +128,8 @@ private:
     boost::asio::io_context& io_;
     ClientOptions options_;
     std::string chroot_;
+    std::optional<TlsContext> tls_;
+    std::string tls_complaint_;  // as last logged; empty once a handshake succeeded
     HostCycle hosts_;
     ReconnectBackoff backoff_;
     std::size_t tried_ = 0;         // hosts since the last pause
@@ -165,6 +173,7 @@ private:
     Counter events_;
     Counter refusals_;
     Counter bad_frames_;
+    Counter tls_failures_;
     std::atomic<std::size_t> outstanding_{0};
 };
 

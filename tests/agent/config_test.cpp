@@ -1,5 +1,8 @@
 #include "agent/config.hpp"
 
+#include "tests/support/authority.hpp"
+#include "tests/support/temporary_directory.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -157,6 +160,78 @@ tls_key = "/etc/roster/dns.key"
 TEST(Config, dns_over_tls_without_a_certificate_is_refused) {
     EXPECT_EQ(wrong("[dns]\ntls_listen = [\"127.0.0.1:853\"]\n"),
               Lines{"2: DNS over TLS needs \"tls_certificate\" and \"tls_key\""});
+}
+
+// Certificates in a directory of their own.
+class TlsConfig : public testing::Test {
+protected:
+    TlsConfig() {
+        const auto issued = authority_.issue();
+        tests::write_file(path("cert.pem"), issued.pem);
+        tests::write_file(path("key.pem"), issued.key_pem);
+        tests::write_file(path("other.pem"), authority_.issue().key_pem);
+        tests::write_file(path("ca.pem"), authority_.pem);
+    }
+    [[nodiscard]] std::string path(const std::string& name) const {
+        return (directory_.path() / name).string();
+    }
+    // `cert = "…/cert.pem"`, a line.
+    [[nodiscard]] std::string line(const std::string& key, const std::string& file) const {
+        return key + " = \"" + path(file) + "\"\n";
+    }
+
+    coord::TemporaryDirectory directory_;
+    tests::Authority authority_;
+};
+
+TEST_F(TlsConfig, the_tables_of_tls_are_read) {
+    const auto config =
+        good("[coord.tls]\nlisten = [\"0.0.0.0:2281\"]\n" + line("cert", "cert.pem") +
+             line("key", "key.pem") + line("ca", "ca.pem") + "[coord.connect_tls]\n" +
+             line("ca", "ca.pem") + "server_name = \"zk.example\"\n");
+
+    EXPECT_EQ(config.coord.tls.listen, Lines{"0.0.0.0:2281"});
+    EXPECT_EQ(config.coord.tls.files.certificate, path("cert.pem"));
+    EXPECT_EQ(config.coord.tls.files.key, path("key.pem"));
+    EXPECT_EQ(config.coord.tls.files.authorities, path("ca.pem"));
+    EXPECT_EQ(config.coord.tls.files.client_certificate, coord::ClientCertificate::required);
+    EXPECT_TRUE(config.coord.connect_tls.enabled);
+    EXPECT_EQ(config.coord.connect_tls.server_name, "zk.example");
+    EXPECT_TRUE(config.coord.connect_tls.files.certificate.empty());
+    EXPECT_FALSE(good("[coord]\n").coord.connect_tls.enabled);
+}
+
+TEST_F(TlsConfig, clients_are_asked_for_certificates_as_configured) {
+    const auto asked = [&](const std::string& more) {
+        return good("[coord.tls]\nlisten = [\"127.0.0.1:2281\"]\n" + line("cert", "cert.pem") +
+                    line("key", "key.pem") + more)
+            .coord.tls.files.client_certificate;
+    };
+    EXPECT_EQ(asked(""), coord::ClientCertificate::none);
+    EXPECT_EQ(asked(line("ca", "ca.pem") + "client_auth = \"optional\"\n"),
+              coord::ClientCertificate::optional);
+    EXPECT_EQ(asked(line("ca", "ca.pem") + "client_auth = \"none\"\n"),
+              coord::ClientCertificate::none);
+}
+
+TEST_F(TlsConfig, what_is_wrong_with_a_certificate_is_said_at_its_line) {
+    const std::string head = "[coord.tls]\nlisten = [\"127.0.0.1:2281\"]\n";
+    EXPECT_EQ(wrong("[coord.tls]\n"),
+              (Lines{"1: [coord.tls] needs \"listen\", such as [\"0.0.0.0:2281\"]",
+                     "1: \"cert\" is missing",
+                     "1: \"key\" is missing"}));
+    EXPECT_EQ(wrong(head + line("cert", "none.pem") + line("key", "key.pem")),
+              Lines{"3: cert: " + path("none.pem") + ": cannot open: No such file or directory"});
+    EXPECT_EQ(wrong(head + line("cert", "cert.pem") + line("key", "other.pem")),
+              Lines{"4: key: " + path("other.pem") + ": does not belong to the certificate in " +
+                    path("cert.pem") + ": the public keys differ"});
+    EXPECT_EQ(wrong(head + line("cert", "cert.pem") + line("key", "key.pem") +
+                    "client_auth = \"required\"\n"),
+              Lines{"5: \"client_auth\" needs a \"ca\": the authorities of the clients"});
+    EXPECT_EQ(wrong("[coord.connect_tls]\n" + line("ca", "key.pem")),
+              Lines{"2: ca: " + path("key.pem") + ": holds no certificate in PEM"});
+    EXPECT_EQ(wrong("[coord.connect_tls]\n" + line("cert", "cert.pem")),
+              Lines{"1: \"key\" is missing"});
 }
 
 TEST(Config, services_and_their_checks_are_read_and_completed) {

@@ -1,3 +1,4 @@
+#include "tests/support/authority.hpp"
 #include "tests/support/fake_agent.hpp"
 
 #include <gtest/gtest.h>
@@ -23,6 +24,22 @@ protected:
         return (folder_ / name).string();
     }
 
+    // What the examples of TLS name below /etc/roster/tls, in our folder.
+    std::string with_certificates(std::string text) {
+        const tests::Authority authority;
+        write("ca.pem", authority.pem);
+        for (const std::string name : {"server", "agent"}) {
+            const auto issued = authority.issue();
+            write(name + ".pem", issued.pem);
+            write(name + ".key", issued.key_pem);
+        }
+        const std::string named = "/etc/roster/tls";
+        for (auto at = text.find(named); at != std::string::npos; at = text.find(named)) {
+            text.replace(at, named.size(), folder_.string());
+        }
+        return text;
+    }
+
     fs::path folder_;
 };
 
@@ -33,6 +50,20 @@ TEST_F(ValidateCommand, a_right_file_is_ok) {
 
     EXPECT_EQ(ran.code, agent::exit_ok);
     EXPECT_EQ(ran.out, file + ": ok\n");
+}
+
+TEST_F(ValidateCommand, an_expired_certificate_is_warned_of) {
+    const tests::Authority authority;
+    const auto issued = authority.issue({.valid_from = -200, .valid_until = -100});
+    const auto certificate = write("cert.pem", issued.pem);
+    const auto file = write("roster.toml",
+                            "[coord.tls]\nlisten = [\"127.0.0.1:2281\"]\ncert = \"" + certificate +
+                                "\"\nkey = \"" + write("key.pem", issued.key_pem) + "\"\n");
+
+    const auto ran = tests::run_command({"validate", file});
+
+    EXPECT_EQ(ran.code, agent::exit_ok);
+    EXPECT_EQ(ran.err, file + ": warning: " + certificate + ": the certificate has expired\n");
 }
 
 TEST_F(ValidateCommand, every_error_of_every_file_is_printed) {
@@ -71,7 +102,7 @@ TEST_F(ValidateCommand, the_packaged_configuration_is_right_also_when_uncommente
         if (!is_prose) text += (line.starts_with("#") ? line.substr(1) : line) + "\n";
     }
     EXPECT_NE(text.find("deregister_critical_after"), std::string::npos);
-    const auto ran = tests::run_command({"validate", write("all.toml", text)});
+    const auto ran = tests::run_command({"validate", write("all.toml", with_certificates(text))});
     EXPECT_EQ(ran.code, agent::exit_ok) << ran.err;
 }
 

@@ -307,6 +307,15 @@ TEST_F(TlsContextTest, without_good_files_it_does_not_start_and_names_the_file) 
     }
 }
 
+TEST_F(TlsContextTest, a_certificate_out_of_its_time_is_warned_of_and_used) {
+    EXPECT_EQ(find_warning(options()), "");
+    put(authority_.issue({.valid_from = 100, .valid_until = 200}));
+    EXPECT_EQ(find_warning(options()), "the certificate is not valid yet");
+    put(authority_.issue({.valid_from = -200, .valid_until = -100}));
+    EXPECT_EQ(find_warning(options()), "the certificate has expired");
+    EXPECT_EQ(fault(options()), "");
+}
+
 TEST_F(TlsContextTest, its_expiry_is_a_figure) {
     const TlsContext server(io_, "server", TlsRole::server, options());
     EXPECT_GT(metric(server, "x_certificate_expiry_seconds"), 1'600'000'000);
