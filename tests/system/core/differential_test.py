@@ -148,7 +148,11 @@ def run(players, options):
         history = Generator(seed).history()
         steps += len(history)
         names = [player.name for player in players]
-        difference = play(history, players, (lambda *step: tell(*step, names)) if options.verbose else None)
+        try:
+            difference = play(history, players, (lambda *step: tell(*step, names)) if options.verbose else None)
+        except ConnectionRefusedError:
+            print(f"seed {seed}: a server has gone")
+            raise
         if difference:
             different += 1
             report_difference(seed, history, difference, players)

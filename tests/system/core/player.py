@@ -115,12 +115,12 @@ class Player:
         frame = connection.frame()
         if frame is None:
             connection.close()
-            return ("closed",)
+            return (connection.ended,)
         answer = wire.Reader(frame)
         _, timeout, id = answer.unpack(">iiq")
         password = answer.text()
         if id == 0:
-            refused = ("refused", timeout, password, answer.rest(), connection.frame())
+            refused = ("refused", timeout, password, answer.rest(), connection.frame(), connection.ended)
             connection.close()
             return refused
         known = id == session.id
@@ -188,7 +188,7 @@ class Player:
         if before and how == "steal":
             while (frame := before.frame()) is not None:
                 heard.append((client, "before", *self.decoded(frame, [])))
-            heard.append((client, "before", "closed"))
+            heard.append((client, "before", before.ended))
             before.close()
         return heard
 
@@ -205,9 +205,10 @@ class Player:
         _, before, _ = self.tell(self.admin, "exists", b"/", 0)
         while session.connection.frame() is not None:
             pass
+        ended = session.connection.ended
         self.drop(session)
         _, after, _ = self.tell(self.admin, "exists", b"/", 0)
-        return heard + [(client, "expired", after - before)]
+        return heard + [(client, "expired", ended, after - before)]
 
     def ask(self, client, _):
         return self.answers(client) if self.live(client) else []
@@ -254,13 +255,9 @@ class Player:
         session = self.clients[client]
         heard = []
         while session.pending:
-            try:
-                frame = session.connection.frame()
-            except TimeoutError:
-                heard.append((client, "silence"))
-                frame = None
+            frame = session.connection.frame()
             if frame is None:
-                heard.append((client, "closed"))
+                heard.append((client, session.connection.ended))
                 self.drop(session)
                 break
             if frame[:4] != struct.pack(">i", wire.NOTIFICATION):
@@ -270,6 +267,7 @@ class Player:
                 # What was pipelined behind it is not answered, or told that the session has expired.
                 while session.connection.frame() is not None:
                     pass
+                heard.append((client, session.connection.ended))
                 self.drop(session)
                 break
         return heard

@@ -88,11 +88,12 @@ class Reader:
 class Connection:
     """One TCP connection; frames in, frames out."""
 
-    def __init__(self, address, patience=20.0):
+    def __init__(self, address, patience=10.0):
         host, port = address.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), patience)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = bytearray()
+        self.ended = None  # "closed" or "silent", once there is no next frame.
 
     def send(self, frame):
         try:
@@ -101,7 +102,7 @@ class Connection:
             pass  # What becomes of it shows when reading.
 
     def frame(self):
-        """The next frame's body; None when the server has closed."""
+        """The next frame's body; None when the server has closed, or has said nothing for too long."""
         while True:
             if len(self.received) >= 4:
                 end = 4 + struct.unpack_from(">i", self.received)[0]
@@ -113,7 +114,11 @@ class Connection:
                 more = self.socket.recv(1 << 16)
             except ConnectionResetError:
                 more = b""
+            except TimeoutError:
+                self.ended = "silent"
+                return None
             if not more:
+                self.ended = "closed"
                 return None
             self.received += more
 
