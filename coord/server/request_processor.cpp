@@ -356,9 +356,9 @@ void RequestProcessor::fire(const Event& event) {
     encode(out, ReplyHeader{notification_xid, Zxid{-1}, 0});  // -1: as ZooKeeper before 3.9.
     encode(out, WatcherEvent{event.type, KeeperState::sync_connected, event.path});
     end_frame(scratch_, frame);
-    const bool anyone_may_hear = state_.may_hear(event, {});
+    const bool anyone_may_hear = StateMachine::may_hear(event, {});
     for (auto* const watcher : told) {
-        if (anyone_may_hear || state_.may_hear(event, watcher->command.ids)) {
+        if (anyone_may_hear || StateMachine::may_hear(event, watcher->command.ids)) {
             notify(*watcher, scratch_);
         } else {
             counters_.events_withheld.add();

@@ -70,13 +70,8 @@ CatchUp StateMachine::catch_up(const SetWatchesRequest& request) const {
     return coord::catch_up(state_->tree, request);
 }
 
-bool StateMachine::may_read(std::string_view path, const std::vector<Id>& ids) const {
-    const auto id = state_->tree.znodes().find(path);
-    return id == NodeId::none || permits(state_->tree.acl(id), perm::read, ids);
-}
-
-bool StateMachine::may_hear(const Event& event, const std::vector<Id>& ids) const {
-    return event.acl.empty() ? may_read(event.path, ids) : permits(event.acl, perm::read, ids);
+bool StateMachine::may_hear(const Event& event, const std::vector<Id>& ids) {
+    return event.acl.empty() || permits(event.acl, perm::read, ids);
 }
 
 Zxid StateMachine::last_zxid() const { return state_->last_zxid; }

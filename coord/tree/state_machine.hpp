@@ -45,7 +45,7 @@ struct Event {
     std::string path;
     bool to_data_watches = false;
     bool to_child_watches = false;
-    std::vector<Acl> acl = {};  // of a removed znode that not everybody may do everything with
+    std::vector<Acl> acl = {};  // of the znode, unless everybody may do everything with it
 };
 
 struct Outcome {
@@ -97,10 +97,8 @@ public:
     [[nodiscard]] ReadOutcome
     read(OpCode op, std::string_view body, SessionId session, const std::vector<Id>& ids) const;
     [[nodiscard]] CatchUp catch_up(const SetWatchesRequest& request) const;
-    // May these ids READ the znode (or does it not exist)?
-    [[nodiscard]] bool may_read(std::string_view path, const std::vector<Id>& ids) const;
-    // May these ids be told of the event? Of a removal, if they might READ what was removed.
-    [[nodiscard]] bool may_hear(const Event& event, const std::vector<Id>& ids) const;
+    // May these ids be told of the event? If they might READ the znode when it happened.
+    [[nodiscard]] static bool may_hear(const Event& event, const std::vector<Id>& ids);
 
     [[nodiscard]] Zxid last_zxid() const;
     [[nodiscard]] std::optional<SessionView> find_session(SessionId id) const;

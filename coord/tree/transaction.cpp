@@ -164,9 +164,8 @@ Errc Transaction::create(OpCode op, const CreateRequest& request, Encoder& reply
                      command_.time_ms);
     reply.ustring(path);
     if (op != OpCode::create) reply.stat(tree_.stat(id));
-    events_.push_back({EventType::node_created, std::string(path), true, false});
-    events_.push_back(
-        {EventType::node_children_changed, std::string(parent_path(path)), false, true});
+    tell({EventType::node_created, std::string(path), true, false}, id);
+    tell({EventType::node_children_changed, std::string(parent_path(path)), false, true}, parent);
     return Errc::ok;
 }
 
@@ -186,11 +185,15 @@ Errc Transaction::remove(const RemoveRequest& request) {
 }
 
 void Transaction::remove(NodeId id, std::string_view path) {
-    events_.push_back({EventType::node_deleted, std::string(path), true, true});
-    if (tree_.znodes()[id].acl != AclId::open) events_.back().acl = tree_.acl(id);
-    events_.push_back(
-        {EventType::node_children_changed, std::string(parent_path(path)), false, true});
+    const auto above = std::string(parent_path(path));
+    tell({EventType::node_deleted, std::string(path), true, true}, id);
+    tell({EventType::node_children_changed, above, false, true}, tree_.znodes().find(above));
     tree_.remove(id, zxid_);
+}
+
+void Transaction::tell(Event event, NodeId id) {
+    if (tree_.znodes()[id].acl != AclId::open) event.acl = tree_.acl(id);
+    events_.push_back(std::move(event));
 }
 
 Errc Transaction::set_data(const SetDataRequest& request, Encoder& reply) {
@@ -202,7 +205,7 @@ Errc Transaction::set_data(const SetDataRequest& request, Encoder& reply) {
     if (!is_version(request.version, tree_.znodes()[id].version)) return Errc::bad_version;
     tree_.set_data(id, request.data, zxid_, command_.time_ms);
     reply.stat(tree_.stat(id));
-    events_.push_back({EventType::node_data_changed, std::string(request.path), true, false});
+    tell({EventType::node_data_changed, std::string(request.path), true, false}, id);
     return Errc::ok;
 }
 

@@ -43,6 +43,8 @@ public:
 private:
     [[nodiscard]] bool may(std::int32_t perms, NodeId id) const;
     void remove(NodeId id, std::string_view path);
+    // Who may hear of it is for the ACL of the moment: what follows in a multi may remove the znode.
+    void tell(Event event, NodeId id);
 
     DataTree& tree_;
     const SessionTable& sessions_;
