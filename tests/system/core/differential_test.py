@@ -153,14 +153,13 @@ def run(players, options):
         except ConnectionRefusedError:
             print(f"seed {seed}: a server has gone")
             raise
+        seed += 1
         if difference:
             different += 1
-            report_difference(seed, history, difference, players)
+            report_difference(seed - 1, history, difference, players)
             if different >= options.differences:
                 break
-        seed += 1
-    last = max(seed - 1, options.start)
-    print(f"seeds {options.start} to {last}: {steps} steps, {different} histories with a difference")
+    print(f"seeds {options.start} to {seed - 1}: {steps} steps, {different} histories with a difference")
     return 1 if different else 0
 
 

@@ -41,7 +41,7 @@ class Generator:
     def history(self):
         self.clients = list(range(self.random.randint(1, 4)))
         steps = [self.opening(client) for client in self.clients]
-        for _ in range(self.random.choice([5, 15, 30, 60])):
+        for _ in range(self.random.choice([5, 15, 15, 30, 30, 60, 60, 150])):
             steps.append(self.step())
         return steps
 
@@ -157,7 +157,7 @@ class Generator:
     def acl(self):
         if self.guarded == 0:
             return OPEN
-        if self.chance(self.odd / 2):
+        if self.chance(self.odd):
             return self.random.choice(ODD_ACLS)
         return self.random.choice(ACLS) if self.chance(self.guarded) else OPEN
 

@@ -3,8 +3,8 @@
 ROOT = b"/h"
 OPEN = [(31, b"world", b"anyone")]
 PAT = b"pat:SYIOH1LKU7GTQz5fhafPZCTNyNQ="
-ACLS = [OPEN, [(1, b"world", b"anyone")], [(31, b"auth", b"")], [(31, b"digest", PAT)],
-        [(31, b"digest", PAT), (1, b"world", b"anyone")], [(30, b"world", b"anyone")], [(16, b"world", b"anyone")],
+ACLS = [OPEN, OPEN * 2, [(31, b"auth", b""), (31, b"digest", PAT)], [(1, b"world", b"anyone")],
+        [(31, b"auth", b"")], [(31, b"digest", PAT)], [(31, b"digest", PAT), (1, b"world", b"anyone")], [(30, b"world", b"anyone")], [(16, b"world", b"anyone")],
         [(15, b"world", b"anyone")], [(27, b"world", b"anyone")], [(31, b"ip", b"127.0.0.1")],
         [(31, b"ip", b"127.0.0.0/8"), (1, b"digest", b"bob:x")], [(31, b"ip", b"10.1.2.3")]]
 ODD_ACLS = [None, [], [(31, b"world", b"anyone")] * 2, [(31, b"world", b"nobody")],
@@ -21,7 +21,7 @@ ODD_ACLS = [None, [], [(31, b"world", b"anyone")] * 2, [(31, b"world", b"nobody"
             [(0, b"world", b"anyone")], [(-1, b"world", b"anyone")], [(64, b"world", b"anyone")],
             [(0x7FFFFFFF, b"world", b"anyone")], [(31, b"digest", "ü:é".encode())],
             [(1, b"world", b"anyone"), (31, b"auth", b""), (1, b"world", b"anyone")],
-            [(31, b"world", b"anyone"), (31, b"bogus", b"x")], [(31, b"auth", b""), (31, b"digest", PAT)]]
+            [(31, b"world", b"anyone"), (31, b"bogus", b"x")]]
 CREDENTIALS = [(b"digest", b"pat:passwd"), (b"digest", b"pat:passwd"), (b"digest", b"bob:pw"), (b"digest", b"super:test"),
                (b"digest", b""), (b"digest", b"nocolon"), (b"digest", b"a:b:c"), (b"digest", b":"), (b"ip", b"1.2.3.4"),
                (b"ip", b""), (b"digest", "ü:é".encode())]
