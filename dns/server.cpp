@@ -164,7 +164,10 @@ TcpOptions Server::Parts::tcp_options(const boost::asio::ip::tcp::endpoint& endp
     tcp.udp_bytes_max = udp_bytes_max(endpoint.address());
     tcp.idle_timeout = config.tcp_idle_timeout;
     tcp.connections_max = config.tcp_connections_max;
-    tcp.connections_max_per_client = config.tcp_connections_max_per_client;
+    // On loopback all are one client.
+    tcp.connections_max_per_client = endpoint.address().is_loopback()
+                                         ? config.tcp_connections_max
+                                         : config.tcp_connections_max_per_client;
     tcp.seed = random_seed();
     tcp.unix_seconds = options.unix_seconds;
     return tcp;

@@ -1,6 +1,7 @@
 #include "dns/tcp_listener.hpp"
 
 #include "coord/base/async.hpp"
+#include "dns/frame_reader.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -34,7 +35,6 @@ constexpr std::size_t frame_bytes_max = 65'535;
 constexpr std::size_t unsent_bytes_max = 65'536;  // then the connection reads no further
 constexpr std::size_t read_bytes = 4096;
 constexpr int backlog = 1024;
-constexpr std::chrono::milliseconds idle_timeout_crowded{2000};
 
 IpAddress ip_of(const asio::ip::address& address) {
     IpAddress ip;
@@ -104,7 +104,7 @@ struct Connection {
     tcp::socket socket;
     std::optional<asio::ssl::stream<tcp::socket&>> tls;
     IpAddress client;
-    std::vector<std::uint8_t> received;  // queries not yet answered, whole and half ones
+    FrameReader received;
     std::vector<std::uint8_t> unsent;
     Clock::time_point quiet_since;
     std::list<Connection*>::iterator place;  // in State::by_age, while it is open
@@ -134,7 +134,7 @@ struct TcpListener::State {
     // runs, and the listener may be gone by then.
     using Alive = std::shared_ptr<State>;
     coord::Task<void> accept(Alive alive);
-    void take(tcp::socket socket, const Alive& alive);
+    void take(tcp::socket socket, const IpAddress& client, const Alive& alive);
     coord::Task<void> serve(std::shared_ptr<Connection> connection, Alive alive);
     coord::Task<bool> shake_hands(Connection& connection);
     coord::Task<void> exchange(Connection& connection);
@@ -171,6 +171,7 @@ void TcpListener::State::listen() {
         acceptor.open(options.endpoint.protocol());
         acceptor.set_option(tcp::acceptor::reuse_address(true));
         if (options.endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true));
+        acceptor.set_option(tcp::no_delay(true));  // What is accepted inherits it.
         acceptor.bind(options.endpoint);
         acceptor.listen(backlog);
     } catch (const boost::system::system_error& error) {
@@ -181,8 +182,9 @@ void TcpListener::State::listen() {
 
 coord::Task<void> TcpListener::State::accept(Alive alive) {
     asio::steady_timer pause(io);
+    tcp::endpoint peer;
     while (responder != nullptr) {
-        auto [error, socket] = co_await acceptor.async_accept(coord::use_tuple);
+        auto [error, socket] = co_await acceptor.async_accept(peer, coord::use_tuple);
         if (responder == nullptr) co_return;
         if (error) {
             // Out of file descriptors, or a client that is gone already: others will come.
@@ -190,24 +192,18 @@ coord::Task<void> TcpListener::State::accept(Alive alive) {
             co_await pause.async_wait(coord::use_tuple);
             continue;
         }
-        take(std::move(socket), alive);
+        take(std::move(socket), ip_of(peer.address()), alive);
     }
 }
 
-void TcpListener::State::take(tcp::socket socket, const Alive& alive) {
-    boost::system::error_code error;
-    const auto peer = socket.remote_endpoint(error);
-    if (error) return;  // It is gone already.
+void TcpListener::State::take(tcp::socket socket, const IpAddress& client, const Alive& alive) {
     tcp_counters.accepted.add();
-    const auto client = ip_of(peer.address());
-    const bool limited = !client.is_loopback();
-    if (limited && by_client[client] >= options.connections_max_per_client) {
+    if (by_client[client] >= options.connections_max_per_client) {
         tcp_counters.crowded.add();
         tcp_counters.closed.add();
         return;
     }
     ++by_client[client];
-    socket.set_option(tcp::no_delay(true), error);
     auto connection = std::make_shared<Connection>(std::move(socket), client);
     if (by_age.size() >= options.connections_max) evict();
     const bool was_crowded = is_crowded();
@@ -218,7 +214,7 @@ void TcpListener::State::take(tcp::socket socket, const Alive& alive) {
 }
 
 std::chrono::milliseconds TcpListener::State::patience() const {
-    return is_crowded() ? std::min(options.idle_timeout, idle_timeout_crowded)
+    return is_crowded() ? std::min(options.idle_timeout, options.idle_timeout_crowded)
                         : options.idle_timeout;
 }
 
@@ -297,26 +293,23 @@ coord::Task<void> TcpListener::State::exchange(Connection& connection) {
         const auto room = asio::buffer(chunk);
         const std::size_t n = co_await connection.read(room);
         if (n == 0 || responder == nullptr) co_return;
-        connection.received.insert(connection.received.end(), chunk.begin(), chunk.begin() + n);
+        connection.received.append(Octets(chunk).first(n));
     }
 }
 
 // Answers the whole queries that were received, as far as there is room for replies. False if the
 // connection is to be closed.
 bool TcpListener::State::answer(Connection& connection) {
-    auto& received = connection.received;
-    std::size_t at = 0;
     bool good = true;
+    bool touched = false;
     const ReadSection section;
-    while (received.size() - at >= 2 && connection.unsent.size() < unsent_bytes_max) {
-        const std::size_t frame_bytes = read_u16(received, at);
-        if (received.size() - at - 2 < frame_bytes) break;
-        good = answer_frame(connection, Octets(received).subspan(at + 2, frame_bytes));
-        if (!good) break;
-        at += 2 + frame_bytes;
+    while (good && connection.unsent.size() < unsent_bytes_max) {
+        const auto frame = connection.received.next();
+        if (!frame) break;
+        good = answer_frame(connection, *frame);
+        touched |= good;
     }
-    received.erase(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(at));
-    if (at > 0) touch(connection);
+    if (touched) touch(connection);
     unread_bytes += connection.unsent.size();
     if (unread_bytes > options.unread_bytes_max) evict();
     return good;

@@ -34,11 +34,11 @@ struct TcpOptions {
     boost::asio::ip::tcp::endpoint endpoint{};
     std::size_t udp_bytes_max = 1232;  // what EDNS says, on TCP too
     // From one complete query to the next; so also the time a half-sent one is waited for, and the
-    // time a client has to read its replies. Two seconds at most while three quarters of the
-    // connections are taken.
+    // time a client has to read its replies.
     std::chrono::milliseconds idle_timeout{10'000};
+    std::chrono::milliseconds idle_timeout_crowded{2000};  // with 3/4 of the connections taken
     std::size_t connections_max = 1000;
-    std::size_t connections_max_per_client = 100;  // not on loopback: all are one client there
+    std::size_t connections_max_per_client = 1000;
     std::size_t unread_bytes_max = std::size_t{64} << 20U;  // replies of all connections together
     std::uint64_t seed = 0;
     std::function<std::uint32_t()> unix_seconds = {};  // empty: time stands still

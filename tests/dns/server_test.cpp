@@ -1,7 +1,9 @@
 #include "dns/server.hpp"
 
+#include "tests/support/certificate.hpp"
 #include "tests/support/dns_messages.hpp"
 #include "tests/support/publications.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -13,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -110,9 +113,7 @@ protected:
 
     [[nodiscard]] std::uint16_t port() const { return server->ports().at(0); }
 
-    Dug dig(const std::string& arguments) const {
-        const auto command = "dig @127.0.0.1 -p " + std::to_string(port()) +
-                             " +norecurse +tries=1 +time=5 " + arguments + " 2>&1";
+    static std::string output_of(const std::string& command) {
         std::string output;
         FILE* pipe = ::popen(command.c_str(), "r");
         std::array<char, 4096> chunk{};
@@ -120,7 +121,12 @@ protected:
             output.append(chunk.data(), n);
         }
         EXPECT_EQ(::pclose(pipe), 0) << command << "\n" << output;
-        return read_dig(output);
+        return output;
+    }
+
+    Dug dig(const std::string& arguments) const {
+        return read_dig(output_of("dig @127.0.0.1 -p " + std::to_string(port()) +
+                                  " +norecurse +tries=1 +time=5 " + arguments + " 2>&1"));
     }
 
     asio::io_context io;
@@ -311,6 +317,99 @@ TEST_F(DnsServer, what_does_not_fit_is_truncated_and_whole_over_tcp) {
     EXPECT_FALSE(large.tcp);
     EXPECT_EQ(large.answer().size(), 200U);
     EXPECT_EQ(dig("+tcp many.service.roster.internal SRV").sorted("ADDITIONAL").size(), 200U);
+}
+
+class DnsOverTls : public DnsServer {
+protected:
+    void SetUp() override {
+        write(first);
+        agent::DnsConfig config;
+        config.tls_listen = {"127.0.0.1:0"};
+        config.tls_certificate = directory.path() / "dns.crt";
+        config.tls_key = directory.path() / "dns.key";
+        open(config);
+        publish(web());
+    }
+    void write(const tests::Certificate& certificate) const {
+        std::ofstream(directory.path() / "dns.key") << certificate.key_pem;
+        std::ofstream(directory.path() / "dns.crt") << certificate.pem;
+    }
+    // The certificate that a client is shown now, as PEM.
+    [[nodiscard]] std::string shown() const {
+        const auto text =
+            output_of("echo | openssl s_client -connect 127.0.0.1:" +
+                      std::to_string(server->tls_ports().at(0)) + " -alpn dot 2>/dev/null");
+        EXPECT_NE(text.find("ALPN protocol: dot"), std::string::npos) << text;
+        const auto begin = text.find("-----BEGIN");
+        const auto end = text.find("-----END CERTIFICATE-----");
+        return begin == end ? "" : text.substr(begin, end - begin);
+    }
+
+    const tests::Certificate first;
+    const tests::Certificate second;
+    coord::TemporaryDirectory directory;
+};
+
+TEST_F(DnsOverTls, answers_like_tcp_and_pads_if_asked) {
+    const auto port = " -p " + std::to_string(server->tls_ports().at(0));
+    const auto dug = dig(port + " +tls web.service.roster.internal A");
+    EXPECT_EQ(dug.answer().size(), 2U) << dug.text;
+    EXPECT_TRUE(dug.has("(TLS)")) << dug.text;
+
+    EXPECT_EQ(dig(port + " +tls +padding=128 web.service.roster.internal A").bytes, 468U);
+    EXPECT_EQ(dig("+tcp +padding=128 web.service.roster.internal A").has("PAD"), false);
+    EXPECT_TRUE(dig("+tcp +keepalive web.service.roster.internal A").has("KEEPALIVE: 10.0 secs"));
+}
+
+TEST_F(DnsOverTls, takes_up_a_changed_certificate) {
+    EXPECT_EQ(first.pem.find(shown()), 0U);
+
+    write(second);
+    server->reload();
+
+    EXPECT_EQ(second.pem.find(shown()), 0U);
+}
+
+TEST_F(DnsOverTls, does_not_speak_without_tls_and_counts_who_tries) {
+    tcp::socket client(io);
+    client.connect({asio::ip::make_address("127.0.0.1"), server->tls_ports().at(0)});
+    const auto query = support::question("web.service.roster.internal", 1);
+    asio::write(client, asio::buffer(std::array<std::uint8_t, 2>{0, 45}));
+    asio::write(client, asio::buffer(query.bytes));
+    std::vector<std::uint8_t> received(512);
+    boost::system::error_code error;
+
+    asio::read(client, asio::buffer(received), error);  // An alert at most, then the end.
+
+    EXPECT_TRUE(error);
+    double failed = 0;
+    for (const auto& metric : server->metrics()) {
+        if (metric.name == "roster_dns_tls_handshakes_failed_total") failed += metric.value;
+    }
+    EXPECT_EQ(failed, 1);
+}
+
+TEST_F(DnsServer, identity_and_cookies_are_as_dig_expects_them) {
+    publish(web());
+
+    const auto first = dig("+nsid +cookie web.service.roster.internal A");
+    EXPECT_TRUE(first.has("NSID: 68 6f 73 74 31 (\"host1\")")) << first.text;
+    EXPECT_TRUE(first.has("(good)")) << first.text;
+    const auto cookie = between(first.text, "; COOKIE: ", " ");
+    const auto again = dig("+cookie=" + cookie + " web.service.roster.internal A");
+    EXPECT_TRUE(again.has("; COOKIE: " + cookie + " (good)")) << again.text;
+}
+
+TEST_F(DnsServer, while_the_core_is_gone_says_that_the_answer_is_stale) {
+    publish(web());
+    auto gone = support::publication(43);
+    gone.connected = false;
+    publish(gone);
+
+    const auto dug = dig("web.service.roster.internal A");
+
+    EXPECT_EQ(dug.answer().size(), 2U);
+    EXPECT_TRUE(dug.has("EDE: 3 (Stale Answer)")) << dug.text;
 }
 
 TEST_F(DnsServer, changes_are_answered_as_soon_as_they_are_published) {

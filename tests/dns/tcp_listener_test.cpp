@@ -250,6 +250,83 @@ TEST_F(Tcp, past_the_limit_the_longest_idle_connection_makes_room) {
     EXPECT_EQ(listener->tcp_counters().evicted.value(), 1U);
 }
 
+TEST_F(Tcp, one_client_gets_only_its_share_of_connections) {
+    open({.connections_max_per_client = 2});
+    auto first = connect();
+    auto second = connect();
+    auto third = connect();
+
+    run_until([&] { return third->closed; });
+
+    EXPECT_EQ(listener->tcp_counters().crowded.value(), 1U);
+    first->socket.close();
+    run_until([&] { return listener->tcp_counters().closed.value() == 2; });
+    auto fourth = connect();
+    send(*fourth, framed(numbered(4)));
+    run_until([&] { return fourth->count() == 1; });
+    EXPECT_FALSE(second->closed);
+}
+
+TEST_F(Tcp, when_most_connections_are_taken_an_idle_one_has_less_time) {
+    open({.idle_timeout = std::chrono::seconds(60),
+          .idle_timeout_crowded = std::chrono::milliseconds(50),
+          .connections_max = 4});
+    auto first = connect();
+    auto second = connect();
+    auto third = connect();
+    auto fourth = connect();
+
+    run_until([&] { return first->closed; });
+
+    EXPECT_GE(listener->tcp_counters().timed_out.value(), 1U);
+    EXPECT_EQ(listener->tcp_counters().evicted.value(), 0U);
+}
+
+TEST_F(Tcp, replies_that_nobody_reads_cost_the_longest_idle_its_connection) {
+    std::vector<support::Instance> many;
+    for (int i = 0; i < 1000; ++i) {
+        many.push_back({support::make_node("host1", "10.0.0.1"),
+                        "10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250)});
+    }
+    face.publish({support::make_service("web", many)});
+    open({.unread_bytes_max = 20'000});
+    std::vector<std::uint8_t> flood;
+    for (unsigned id = 0; id < 2000; ++id) {
+        const auto frame = framed(numbered(id));
+        flood.insert(flood.end(), frame.begin(), frame.end());
+    }
+    auto deaf = connect(false);
+
+    // What it does not read ends up in the kernel's buffers first, then in ours.
+    asio::async_write(deaf->socket, asio::buffer(flood), [](const auto&, std::size_t) {});
+    run_until([&] { return listener->tcp_counters().evicted.value() > 0; });
+
+    auto client = connect();
+    send(*client, framed(question("host1.node.roster.internal", rr::a)));
+    run_until([&] { return client->count() == 1; });
+}
+
+TEST_F(Tcp, what_was_answered_before_a_bad_frame_is_sent) {
+    auto client = connect();
+    auto bytes = framed(numbered(1));
+    const auto bad = framed({{1, 2, 3}});
+    bytes.insert(bytes.end(), bad.begin(), bad.end());
+
+    send(*client, bytes);
+    run_until([&] { return client->closed; });
+
+    EXPECT_EQ(client->count(), 1U);
+}
+
+TEST_F(Tcp, keepalive_tells_the_idle_time) {
+    auto client = connect();
+
+    send(*client, framed(question(web, rr::a).with_opt(1232, 0, std::string("\0\13\0\0", 4))));
+    run_until([&] { return client->count() == 1; });
+
+    EXPECT_EQ(client->replies()[0].opt_data, std::string("\0\13\0\2\0\144", 6));
+}
+
 TEST_F(Tcp, stop_closes_every_connection) {
     auto client = connect();
     send(*client, framed(question(web, rr::a)));

@@ -1,0 +1,352 @@
+#!/usr/bin/python3
+"""The DNS face beside a bare echo, Knot, NSD and BIND: server CPU per query, and queries a second.
+
+usage: tests/bench/dns_bench.py [compare|tcp|churn|million] [--build build/release] [--seconds 5] [--rounds 3]
+                                [--servers echo,roster,knot,nsd,bind] [--rate QUERIES_PER_SECOND]
+
+compare  10,000 services of 3 instances, the same records in every server and the same query files (A, SRV, NXDOMAIN, a mix),
+         once at a fixed rate for the CPU of a query and once as fast as it goes. The servers take turns in every round.
+tcp      the same A queries over connections that are kept, and over one connection for each.
+churn    throughput and latency while 5,000 services a second change.
+million  1,000,000 instances in 50,000 services: build, memory, and queries a second beside 10,000 services.
+
+One core serves and another asks (dnsperf). Needs the packages dnsperf, knot, nsd, bind9 for the servers that are compared; none
+of their services has to run. Everything is on loopback and stops by itself.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+DOMAIN = "roster.internal"
+SERVICES, INSTANCES = 10_000, 3
+SERVING_CPU, ASKING_CPU = 0, 1
+PACKAGES = {"dnsperf": "dnsperf", "knotd": "knot", "nsd": "nsd", "named": "bind9"}
+
+
+def program(name):
+    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if not found:
+        raise FileNotFoundError(f"{name} is not installed: apt-get install {PACKAGES[name]}")
+    return found
+
+
+def free_port():
+    for _ in range(100):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                udp.bind(tcp.getsockname())
+                return tcp.getsockname()[1]
+    raise RuntimeError("no free port")
+
+
+def address(number):
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def write_zone(path):
+    """The records that the DNS face makes of the same services."""
+    with open(path, "w") as zone:
+        zone.write(f"$ORIGIN {DOMAIN}.\n$TTL 1\n@ 3600 SOA ns hostmaster 1 3600 600 86400 1\n@ 3600 NS ns\nns A 127.0.0.1\n")
+        for service in range(SERVICES):
+            for i in range(INSTANCES):
+                number = service * INSTANCES + i
+                target = f"0a{number:06x}.addr.dc1"
+                zone.write(f"svc-{service}.service A {address(number)}\n")
+                zone.write(f"svc-{service}.service SRV 1 1 8000 {target}\n{target} A {address(number)}\n")
+
+
+def write_queries(folder, services=SERVICES):
+    chance = random.Random(1)
+    names = [f"svc-{i}.service.{DOMAIN}" for i in range(services)]
+    chance.shuffle(names)
+    mix = [(f"no-{name} A" if draw < 0.10 else f"{name} {'SRV' if draw < 0.25 else 'AAAA' if draw < 0.40 else 'A'}")
+           for name in names for draw in [chance.random()]]
+    files = {"A": [f"{name} A" for name in names], "SRV": [f"{name} SRV" for name in names],
+             "NXDOMAIN": [f"no-{name} A" for name in names], "mix": mix}
+    for kind, lines in files.items():
+        pathlib.Path(folder, f"queries.{kind}").write_text("\n".join(lines) + "\n")
+    return {kind: os.path.join(folder, f"queries.{kind}") for kind in files}
+
+
+class Server:
+    """A server process on the serving core, with a folder of its own."""
+
+    def __init__(self, name, folder, command, port=None):
+        self.name, self.port = name, port
+        self.log = open(os.path.join(folder, f"{name}.log"), "w+")
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.log, stderr=subprocess.STDOUT,
+                                        cwd=folder, start_new_session=True)
+
+    def wait(self, seconds=60):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended: {self.output()[-500:]}")
+            if self.port is None:
+                found = re.search(r"^port (\d+)", self.output(), re.M)
+                self.port = int(found.group(1)) if found else None
+            elif self.name == "echo" or self.reply_bytes(f"svc-1.service.{DOMAIN}", 1):
+                self.pin()
+                return self
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.name} does not answer: {self.output()[-500:]}")
+
+    def output(self):
+        self.log.flush()
+        return pathlib.Path(self.log.name).read_text()
+
+    def reply_bytes(self, name, type):
+        question = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(0.5)
+            asking.connect(("127.0.0.1", self.port))
+            with contextlib.suppress(OSError):
+                asking.send(struct.pack("!HHHHHH", 1, 0, 1, 0, 0, 0) + question + struct.pack("!HH", type, 1))
+                reply = asking.recv(65535)
+                return len(reply) if reply[3] & 15 in (0, 3) else 0
+        return 0
+
+    def tree(self):
+        family, found = [self.process.pid], []
+        while family:
+            pid = family.pop()
+            found.append(pid)
+            with contextlib.suppress(OSError):
+                for task in os.listdir(f"/proc/{pid}/task"):
+                    family += [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
+        return found
+
+    def pin(self):
+        for pid in self.tree():
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(int(task), {SERVING_CPU})
+
+    def cpu_seconds(self):
+        ticks = 0
+        for pid in self.tree():
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def resident_megabytes(self):
+        pages = int(pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGESIZE") / 1e6
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired, ProcessLookupError):
+                if self.name != "roster":
+                    os.killpg(self.process.pid, signal.SIGTERM)
+                self.process.wait(10)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        return self.output()
+
+
+def start_roster(folder, build, services=SERVICES, instances=INSTANCES, changes=0):
+    return Server("roster", folder, [str(build / "tests/bench/dns_face"), str(services), str(instances), str(changes)]).wait(300)
+
+
+def start_echo(folder, build):
+    port = free_port()
+    return Server("echo", folder, [str(build / "tests/bench/udp_echo"), str(port)], port).wait()
+
+
+def start_knot(folder, build):
+    port = free_port()
+    pathlib.Path(folder, "knot.conf").write_text(
+        f"server:\n  rundir: {folder}\n  listen: 127.0.0.1@{port}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n"
+        f"  answer-rotation: on\n  user: {os.environ.get('USER', 'root')}\ndatabase:\n  storage: {folder}/knot\n"
+        f"log:\n  - target: stderr\n    any: error\n"
+        f"zone:\n  - domain: {DOMAIN}\n    file: {folder}/zone\n    storage: {folder}/knot\n    zonefile-load: whole\n    journal-content: none\n")
+    os.makedirs(os.path.join(folder, "knot"), exist_ok=True)
+    return Server("knot", folder, [program("knotd"), "-c", f"{folder}/knot.conf"], port).wait()
+
+
+def start_nsd(folder, build):
+    port = free_port()
+    pathlib.Path(folder, "nsd.conf").write_text(
+        f"server:\n  ip-address: 127.0.0.1@{port}\n  server-count: 1\n  username: \"\"\n  chroot: \"\"\n  zonesdir: \"{folder}\"\n"
+        f"  pidfile: \"{folder}/nsd.pid\"\n  xfrdfile: \"{folder}/xfrd.state\"\n  zonelistfile: \"{folder}/zone.list\"\n"
+        f"  xfrdir: \"{folder}\"\n  database: \"\"\n  rrl-ratelimit: 0\n  rrl-whitelist-ratelimit: 0\n  minimal-responses: yes\n"
+        f"  round-robin: yes\n  tcp-count: 500\n"
+        f"remote-control:\n  control-enable: no\nzone:\n  name: {DOMAIN}\n  zonefile: zone\n")
+    return Server("nsd", folder, [program("nsd"), "-d", "-c", f"{folder}/nsd.conf"], port).wait()
+
+
+def start_bind(folder, build):
+    port = free_port()
+    pathlib.Path(folder, "named.conf").write_text(
+        f"options {{ directory \"{folder}\"; pid-file \"{folder}/named.pid\"; session-keyfile \"{folder}/session.key\";\n"
+        f"  listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; minimal-responses yes; allow-query {{ any; }};\n"
+        f"  dnssec-validation no; querylog no; tcp-clients 1000; }};\ncontrols {{ }};\n"
+        f"zone \"{DOMAIN}\" {{ type primary; file \"{folder}/zone\"; }};\n")
+    return Server("bind", folder, [program("named"), "-g", "-n", "1", "-c", f"{folder}/named.conf"], port).wait()
+
+
+STARTS = {"echo": start_echo, "roster": start_roster, "knot": start_knot, "nsd": start_nsd, "bind": start_bind}
+
+
+def dnsperf(server, queries, seconds, *more):
+    """(queries answered, per second, lost, output)"""
+    command = ["taskset", "-c", str(ASKING_CPU), program("dnsperf"), "-s", "127.0.0.1", "-p", str(server.port), "-d", queries,
+               "-l", str(seconds), "-t", "2", *map(str, more)]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60).stdout
+    number = lambda pattern: float((re.search(pattern, output) or ["", "0"])[1])
+    return (number(r"Queries completed:\s+(\d+)"), number(r"Queries per second:\s+([\d.]+)"),
+            number(r"Queries lost:\s+(\d+)"), output)
+
+
+def cpu_per_query(server, queries, seconds, *more):
+    before = server.cpu_seconds()
+    done, rate, lost, _ = dnsperf(server, queries, seconds, *more)
+    return (server.cpu_seconds() - before) / max(done, 1) * 1e6, rate, lost
+
+
+def with_servers(names, folder, build, use):
+    running = []
+    try:
+        for name in names:
+            try:
+                running.append(STARTS[name](folder, build))
+            except (FileNotFoundError, RuntimeError) as problem:
+                print(f"{name}: left out: {problem}")
+        use(running)
+    finally:
+        for server in running:
+            server.stop()
+
+
+def print_table(title, servers, rows):
+    print(f"\n{title}")
+    print("".ljust(10) + "".join(server.name.rjust(12) for server in servers))
+    for kind, cells in rows:
+        print(kind.ljust(10) + "".join(cell.rjust(12) for cell in cells))
+
+
+def compare(options, folder):
+    queries = write_queries(folder)
+    write_zone(os.path.join(folder, "zone"))
+
+    def use(servers):
+        types = {"A": (f"svc-1.service.{DOMAIN}", 1), "SRV": (f"svc-1.service.{DOMAIN}", 33), "NXDOMAIN": (f"no.service.{DOMAIN}", 1)}
+        print_table("octets of a reply", servers,
+                    [(kind, [str(server.reply_bytes(*asked)) for server in servers]) for kind, asked in types.items()])
+        fixed, fast = {}, {}
+        for _ in range(options.rounds):
+            for kind, file in queries.items():
+                for server in servers:
+                    cost, rate, lost = cpu_per_query(server, file, options.seconds, "-c", 20, "-q", 200, "-Q", options.rate)
+                    fixed.setdefault((kind, server.name), []).append((cost, lost))
+                    _, rate, lost, _ = dnsperf(server, file, options.seconds, "-c", 20, "-q", 200)
+                    fast.setdefault((kind, server.name), []).append((rate, lost))
+        median = lambda kind, server: statistics.median(cost for cost, _ in fixed[kind, server.name])
+        print_table(f"server CPU of a query at {options.rate} queries/s, microseconds (median of {options.rounds})", servers,
+                    [(kind, [f"{median(kind, server):.2f}" for server in servers]) for kind in queries])
+        echo = [server for server in servers if server.name == "echo"]
+        if echo:
+            print_table("the same, as a share of the echo's", servers,
+                        [(kind, [f"{median(kind, server) / median(kind, echo[0]):.2f}" for server in servers]) for kind in queries])
+        print_table("queries/s as fast as they go (median; the asking core may be the limit)", servers,
+                    [(kind, [f"{statistics.median(rate for rate, _ in fast[kind, server.name]):.0f}" for server in servers])
+                     for kind in queries])
+        print_table("queries lost, of all rounds", servers,
+                    [(kind, [f"{sum(lost for _, lost in fixed[kind, server.name] + fast[kind, server.name]):.0f}" for server in servers])
+                     for kind in queries])
+
+    with_servers(options.servers, folder, options.build, use)
+
+
+def tcp(options, folder):
+    queries = write_queries(folder)["A"]
+    write_zone(os.path.join(folder, "zone"))
+    ways = {"kept": ("-c", 50, "-q", 500), "fresh": ("-c", 50, "-q", 50, "-O", "num-queries-per-conn=1")}
+
+    def use(servers):
+        found = {}
+        for _ in range(options.rounds):
+            for way, more in ways.items():
+                for server in servers:
+                    found.setdefault((way, server.name), []).append(
+                        cpu_per_query(server, queries, options.seconds, "-m", "tcp", *more))
+        for i, title in ((0, "TCP: server CPU of a query, microseconds"), (1, "TCP: queries/s"), (2, "TCP: queries lost")):
+            print_table(title + f" (median of {options.rounds})", servers,
+                        [(way, [f"{statistics.median(one[i] for one in found[way, server.name]):.2f}" for server in servers])
+                         for way in ways])
+
+    with_servers([name for name in options.servers if name != "echo"], folder, options.build, use)
+
+
+def latencies(output):
+    """Of dnsperf -v, one line a query: its last but one field is the time it took, in seconds."""
+    return sorted(float(line.split()[-1]) for line in output.splitlines() if line.startswith("> "))
+
+
+def churn(options, folder):
+    queries = write_queries(folder)["mix"]
+    for changes in (0, 5000):
+        server = start_roster(folder, options.build, changes=changes)
+        try:
+            before = server.resident_megabytes()
+            _, rate, lost, _ = dnsperf(server, queries, options.seconds, "-c", 20, "-q", 200)
+            _, _, half_lost, output = dnsperf(server, queries, options.seconds, "-c", 20, "-q", 200, "-Q", int(rate / 2), "-v")
+            times = latencies(output)
+            at = lambda share: times[min(len(times) - 1, int(len(times) * share))] * 1000 if times else float("nan")
+            print(f"{changes} changes/s: {rate:.0f} queries/s, lost {lost + half_lost:.0f}; at half of it p50 {at(.5):.3f} ms, "
+                  f"p99 {at(.99):.3f} ms, p99.9 {at(.999):.3f} ms; resident {before:.1f} -> {server.resident_megabytes():.1f} MB")
+        finally:
+            for line in server.stop().splitlines():
+                if line.startswith("changes"):
+                    print("  " + line)
+
+
+def million(options, folder):
+    for services, instances in ((10_000, 3), (50_000, 20)):
+        queries = write_queries(folder, services)["A"]
+        server = start_roster(folder, options.build, services, instances)
+        try:
+            cost, rate, lost = cpu_per_query(server, queries, options.seconds, "-c", 20, "-q", 200)
+            print(server.output().strip())
+            print(f"  resident {server.resident_megabytes():.1f} MB; {rate:.0f} queries/s, {cost:.2f} us of CPU a query, lost {lost:.0f}")
+        finally:
+            server.stop()
+
+
+def main():
+    modes = {"compare": compare, "tcp": tcp, "churn": churn, "million": million}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", nargs="?", choices=modes, default="compare")
+    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rate", type=int, default=50_000)
+    parser.add_argument("--servers", type=lambda text: text.split(","), default=list(STARTS))
+    options = parser.parse_args()
+    options.build = options.build.resolve()
+    try:
+        program("dnsperf")
+    except FileNotFoundError as missing:
+        sys.exit(str(missing))
+    with tempfile.TemporaryDirectory(prefix="roster-dns-bench-") as folder:
+        modes[options.mode](options, folder)
+
+
+if __name__ == "__main__":
+    main()
