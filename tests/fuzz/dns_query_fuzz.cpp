@@ -1,6 +1,8 @@
-// The query parser and the responder, with any octets: the first says which transport.
+// The query parser and the responder, with any octets: the first says which transport, and whether
+// what follows is one message, or a TCP stream that comes in pieces of the size of the second.
 
 #include "dns/answer_compiler.hpp"
+#include "dns/frame_reader.hpp"
 #include "dns/responder.hpp"
 #include "tests/support/publications.hpp"
 
@@ -45,24 +47,19 @@ void expect(bool holds) {
     if (!holds) std::abort();
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t size) {
+void answer(const std::uint8_t* message, std::size_t size, std::uint8_t choice) {
     static Face face;
-    if (size == 0) return 0;
-    const dns::Transport transport{.tcp = (input[0] & 1U) != 0,
-                                   .tls = (input[0] & 5U) == 5,
-                                   .loopback = (input[0] & 2U) != 0,
+    const dns::Transport transport{.tcp = (choice & 1U) != 0,
+                                   .tls = (choice & 5U) == 5,
+                                   .loopback = (choice & 2U) != 0,
                                    .udp_bytes_max = 1232,
                                    .keepalive = 100};
-    const std::size_t query_bytes = size - 1;
-    std::vector<std::uint8_t> buffer(
-        std::max<std::size_t>(transport.tcp ? 65'535 : 1232, query_bytes));
-    std::copy(input + 1, input + size, buffer.begin());
-    dns::Random random(input[0]);
+    std::vector<std::uint8_t> buffer(std::max<std::size_t>(transport.tcp ? 65'535 : 1232, size));
+    std::copy(message, message + size, buffer.begin());
+    dns::Random random(choice);
     dns::Exchange exchange;
     exchange.buffer = buffer;
-    exchange.query_bytes = query_bytes;
+    exchange.query_bytes = size;
     exchange.client = {*dns::parse_ip("198.51.100.1"), 1'000'000'000};
 
     const dns::ReadSection section;
@@ -82,5 +79,28 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
     exchange.query_bytes = reply.bytes;
     face.responder.respond({&exchange, 1}, transport, random);
     expect(exchange.reply.bytes == 0);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t size) {
+    if (size == 0) return 0;
+    const std::uint8_t choice = input[0];
+    if ((choice & 8U) == 0) {
+        answer(input + 1, size - 1, choice);
+        return 0;
+    }
+    if (size == 1) return 0;
+    const std::size_t piece = std::max<std::size_t>(1, input[1]);
+    dns::FrameReader reader;
+    std::size_t read = 0;
+    for (std::size_t at = 2; at < size; at += piece) {
+        reader.append({input + at, std::min(piece, size - at)});
+        while (const auto frame = reader.next()) {
+            read += 2 + frame->size();
+            answer(frame->data(), frame->size(), choice | 1U);
+        }
+    }
+    expect(read <= size - 2);
     return 0;
 }
