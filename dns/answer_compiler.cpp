@@ -219,7 +219,8 @@ void AnswerCompiler::rebuild_node(const Labels& key, Node& node) {
     table_.put(Space::forward, key, compile(node));
     std::set<IpAddress> addresses;
     for (const auto& [name, view] : node.views) {
-        if (const auto ip = parse_ip(view->record.address)) addresses.insert(*ip);
+        const auto ip = parse_ip(view->record.address);
+        if (ip && grammar_.is_ours(*ip)) addresses.insert(*ip);
     }
     track(key, &Reverse::nodes, node.addresses, std::move(addresses));
 }
@@ -285,7 +286,8 @@ void AnswerCompiler::rebuild_service(const Labels& key, Service& service) {
     std::set<IpAddress> addresses;
     for (const auto& [name, view] : service.views) {
         for (const auto& instance : view->instances) {
-            if (const auto ip = parse_ip(address_of(instance))) addresses.insert(*ip);
+            const auto ip = parse_ip(address_of(instance));
+            if (ip && grammar_.is_ours(*ip)) addresses.insert(*ip);
             const bool is_in = is_answered(instance);
             if (is_in) answered.push_back(&instance);
             for (const auto& tag : instance.record.service.tags) {
@@ -344,18 +346,18 @@ AnswerSet AnswerCompiler::compile(const Instances& instances) {
     return builder.build();
 }
 
-// Notes who has which address now; the pointers of those that changed are rebuilt at the end.
+// Notes who has which of the addresses whose reverse names are ours; the pointers of those that changed are rebuilt at the end.
 void AnswerCompiler::track(const Labels& key,
                            std::set<Labels> Reverse::*side,
                            std::set<IpAddress>& before,
                            std::set<IpAddress> after) {
     for (const auto& ip : before) {
-        if (after.contains(ip) || !grammar_.is_ours(ip)) continue;
+        if (after.contains(ip)) continue;
         (reverse_.at(ip).*side).erase(key);
         reverse_changed_.insert(ip);
     }
     for (const auto& ip : after) {
-        if (before.contains(ip) || !grammar_.is_ours(ip)) continue;
+        if (before.contains(ip)) continue;
         (reverse_[ip].*side).insert(key);
         reverse_changed_.insert(ip);
     }

@@ -58,7 +58,7 @@ private:
     struct Service {
         Views<agent::ServiceView> views;
         std::set<std::string> tags;  // lower-case, as in the table now
-        std::set<IpAddress> addresses;
+        std::set<IpAddress> addresses;  // whose reverse names are ours
     };
     struct Node {
         Views<agent::NodeView> views;
