@@ -186,13 +186,14 @@ bool Responder::is_trusted(const Client& client, const Transport& transport) con
 // Limits count together what is alike: the answers of one name, the negative ones of one zone (a
 // flood asks for names that do not exist, each once), and all errors.
 std::uint64_t Responder::subject_of(const Exchange& exchange) {
-    const auto& place = exchange.place;
     const auto rcode = exchange.reply.rcode;
-    if (exchange.query.klass != class_in || place.kind == Place::Kind::outside) return 0;
-    if (rcode != Rcode::no_error && rcode != Rcode::name_error) return 0;
-    const auto name = exchange.query.name.whole();
+    const bool is_error = rcode != Rcode::no_error && rcode != Rcode::name_error;
+    if (is_error || exchange.query.klass != class_in) return 0;
     constexpr std::uint64_t seed = 1;
-    return hash_octets(exchange.reply.is_negative ? name.subspan(place.apex_at) : name, seed) | 1U;
+    // The zone is that of the last name, if CNAMEs led there.
+    const auto subject = exchange.reply.is_negative ? octets(exchange.place.zone->apex)
+                                                    : exchange.query.name.whole();
+    return hash_octets(subject, seed) | 1U;
 }
 
 void Responder::answer(Exchange& exchange,

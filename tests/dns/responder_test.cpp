@@ -493,6 +493,10 @@ TEST_F(Stranger, is_counted_by_name_by_zone_for_what_is_missing_and_for_all_erro
     EXPECT_NE(missing, one);
     EXPECT_EQ(subject_of(question("y.service.roster.internal", rr::a)), missing);
     EXPECT_NE(subject_of(question("9.9.9.10.in-addr.arpa", rr::ptr)), missing);
+    face.publish({make_service("d", {{host1, "a.longer.name.than.the.one.asked.roster.internal"}}),
+                  make_service("out", {{host1, "www.example.com"}})});
+    EXPECT_EQ(subject_of(question("d.service.roster.internal", rr::a)), missing) << "a dead alias";
+    EXPECT_NE(subject_of(question("out.service.roster.internal", rr::a)), 0U);
     EXPECT_EQ(subject_of(question("example.com", rr::a)), 0U);
     auto broken = question(web, rr::a);
     broken.bytes[5] = 2;

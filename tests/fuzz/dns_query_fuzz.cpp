@@ -38,6 +38,8 @@ struct Face {
                          support::make_service(
                              "alias", {{.node = node, .address = "web.service.roster.internal"}}),
                          support::make_service(
+                             "dead", {{.node = node, .address = "no.such.name.roster.internal"}}),
+                         support::make_service(
                              "loop", {{.node = node, .address = "loop.service.roster.internal"}})};
         compiler.apply(step);
     }
