@@ -34,7 +34,7 @@ RateLimiter::Bucket& RateLimiter::bucket_of(std::uint64_t key, std::uint32_t now
 
 RateLimiter::Verdict
 RateLimiter::judge(const IpAddress& client, const Reply& reply, std::uint32_t now) {
-    if (buckets_.empty()) return Verdict::send;
+    if (!is_on()) return Verdict::send;
     std::array<std::uint8_t, 16> key{};
     const std::size_t network = client.is_v4() ? v4_network_bytes : v6_network_bytes;
     std::copy_n(client.bytes.begin(), network, key.begin());

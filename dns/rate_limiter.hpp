@@ -28,6 +28,7 @@ public:
 
     RateLimiter(RateLimit limit, std::uint64_t seed);
 
+    [[nodiscard]] bool is_on() const { return !buckets_.empty(); }
     // `now` in milliseconds, of any clock that does not go back.
     Verdict judge(const IpAddress& client, const Reply& reply, std::uint32_t now);
 

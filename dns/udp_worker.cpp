@@ -76,6 +76,12 @@ IpAddress ip_of(const Address& address) {
     return ip;
 }
 
+std::uint32_t milliseconds_since_boot() {
+    const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(since_boot).count());
+}
+
 class Fd {
 public:
     explicit Fd(int fd) : fd_(fd) {
@@ -213,9 +219,7 @@ bool UdpWorker::State::accept(std::size_t i) {
 void UdpWorker::State::serve(std::size_t received) {
     const ReadSection section;
     const std::uint32_t now = options.unix_seconds ? options.unix_seconds() : 0;
-    const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
-    const auto now_ms = static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(since_boot).count());
+    const std::uint32_t now_ms = limiter.is_on() ? milliseconds_since_boot() : 0;
     outgoing_count = 0;
     for (std::size_t i = 0; i < received;) {
         std::size_t count = 0;
