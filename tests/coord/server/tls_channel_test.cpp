@@ -141,6 +141,7 @@ TEST_F(TlsPort, a_request_in_the_smallest_of_records_arrives) {
 
 TEST_F(TlsPort, answers_four_letter_words) {
     start();
+    connect()->open();  // It serves from now on.
     const auto client = connect();
     client->send("ruok");
     EXPECT_EQ(client->read_all(), "imok");
