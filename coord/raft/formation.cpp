@@ -21,21 +21,7 @@ bool has(const std::vector<Member>& members, MemberId id) {
         members.begin(), members.end(), [id](const Member& member) { return member.id == id; });
 }
 
-// Steele, Lea, Flood: Fast splittable pseudorandom number generators. A bijection that mixes well.
-std::uint64_t mixed(std::uint64_t value) {
-    value = (value ^ (value >> 30U)) * 0xBF58476D1CE4E5B9U;
-    value = (value ^ (value >> 27U)) * 0x94D049BB133111EBU;
-    return value ^ (value >> 31U);
-}
-
 }  // namespace
-
-// The ids are random, so what is mixed of them is as good as drawn.
-ClusterId cluster_of(const std::vector<Member>& founders) {
-    std::uint64_t value = 0x9E3779B97F4A7C15U;
-    for (const auto& founder : founders) value = mixed(value ^ number(founder.id));
-    return ClusterId{value == 0 ? 1 : value};
-}
 
 Formation::Formation(MemberId self, std::string address, std::vector<std::string> servers)
     : self_(self), address_(std::move(address)), servers_(sorted(std::move(servers))) {

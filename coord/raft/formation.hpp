@@ -10,6 +10,7 @@
 //          must be on disk before anything else is said, and a member id must never come back after
 //          its disk was lost.
 
+#include "coord/raft/founding.hpp"
 #include "coord/raft/peer_frame.hpp"
 
 #include <map>
@@ -18,14 +19,6 @@
 #include <vector>
 
 namespace coord {
-
-// What a member of a cluster has on disk of its beginning.
-struct Founding {
-    ClusterId cluster{};
-    std::vector<Member> founders;  // the configuration of entry 1
-
-    bool operator==(const Founding&) const = default;
-};
 
 class Formation {
 public:
@@ -57,8 +50,5 @@ private:
     std::map<std::string, Hello> answers_;    // of the others, the last of each
     std::vector<Member> seen_;
 };
-
-// The same on every server that has seen the same.
-ClusterId cluster_of(const std::vector<Member>& founders);
 
 }  // namespace coord

@@ -11,6 +11,7 @@
 
 #include "coord/base/result.hpp"
 #include "coord/raft/configuration.hpp"
+#include "coord/raft/founding.hpp"
 #include "coord/raft/message.hpp"
 
 #include <cstddef>
@@ -22,9 +23,6 @@
 #include <vector>
 
 namespace coord {
-
-enum class ClusterId : std::uint64_t {};  // 0: none
-constexpr std::uint64_t number(ClusterId id) { return static_cast<std::uint64_t>(id); }
 
 inline constexpr std::uint16_t peer_protocol_version = 1;
 inline constexpr std::size_t frame_header_bytes = 5;  // length, type
