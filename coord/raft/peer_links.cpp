@@ -1,16 +1,15 @@
 #include "coord/raft/peer_links.hpp"
 
 #include "coord/base/log.hpp"
-#include "coord/raft/peer_address.hpp"
+#include "coord/raft/peer_acceptor.hpp"
 #include "coord/raft/peer_dialler.hpp"
 #include "coord/raft/peer_greeting.hpp"
 #include "coord/raft/peer_link.hpp"
 #include "coord/raft/peer_register.hpp"
 #include "coord/raft/snapshot_transfer.hpp"
+#include "coord/raft/waiting_servers.hpp"
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,7 +19,6 @@
 #include <mutex>
 #include <random>
 #include <set>
-#include <stdexcept>
 #include <utility>
 
 namespace coord {
@@ -29,51 +27,18 @@ namespace {
 
 namespace asio = boost::asio;
 namespace errc = boost::system::errc;
-using asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
 using StreamPtr = std::shared_ptr<PeerStream>;
 
 constexpr std::chrono::seconds log_interval{10};
-constexpr std::chrono::seconds waiting_forgotten{10};
-constexpr std::size_t waiting_max = 64;
-constexpr std::chrono::milliseconds accept_retry{100};
 constexpr int user_timeout_elections = 10;
 
 spdlog::logger& log() { return logger("coord.peers"); }
 
-struct Waiting {
-    Member member;
-    Clock::time_point heard;
-};
-
-[[noreturn]] void cannot_listen(const std::string& where, const std::string& why) {
-    throw std::runtime_error("cannot listen for peers on " + where + ": " + why);
-}
-
-tcp::acceptor listen_on(asio::io_context& io, const std::string& where) {
-    const auto place = parse_peer_address(where);
-    if (!place) cannot_listen(where, "expected host:port");
-    Error error;
-    const auto found = tcp::resolver(io).resolve(place->host, place->port, error);
-    if (error || found.empty()) cannot_listen(where, "unknown host");
-    const auto endpoint = found.begin()->endpoint();
-    tcp::acceptor acceptor(io);
-    acceptor.open(endpoint.protocol(), error);
-    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor.bind(endpoint, error);
-    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-    if (error == asio::error::address_in_use) {
-        cannot_listen(where, "address already in use (is another roster running?)");
-    }
-    if (error) cannot_listen(where, error.message());
-    return acceptor;
-}
-
 // The address that was given, or that of the listener, with the port that was really taken.
-std::string own_address(const PeerLinksOptions& options, const tcp::acceptor& acceptor) {
+std::string own_address(const PeerLinksOptions& options, std::uint16_t port) {
     if (!options.address.empty()) return options.address;
-    const auto colon = options.listen.rfind(':');
-    return options.listen.substr(0, colon + 1) + std::to_string(acceptor.local_endpoint().port());
+    return options.listen.substr(0, options.listen.rfind(':') + 1) + std::to_string(port);
 }
 
 std::uint64_t random_number() {
@@ -120,21 +85,20 @@ struct PeerLinks::Parts : std::enable_shared_from_this<PeerLinks::Parts> {
     void seek();
     void decide();
     [[nodiscard]] PeerLink* link_to(MemberId peer) const;
-    [[nodiscard]] std::vector<Member> waiting_servers() const;
 
     asio::io_context& io;
     const PeerLinksOptions options;
-    tcp::acceptor acceptor;
+    const std::shared_ptr<PeerAcceptor> acceptor;
     const std::string address;
     PeerCounters counters;
     std::optional<Formation> formation;
     std::function<void(const Founding&)> founded;
-    mutable std::mutex mutex;  // guards the two that any thread may ask for
-    std::map<MemberId, Waiting> waiting;
+    WaitingServers waiting;
+    mutable std::mutex mutex;  // guards the state, for which any thread may ask
     std::string state;
 
 private:
-    Task<void> accept();
+    void accept(PeerStream::Socket socket);
     Task<void> welcome(StreamPtr stream);
     Task<void> answer(StreamPtr stream, Hello from);
     Task<void> serve_snapshot(StreamPtr stream);
@@ -161,10 +125,9 @@ private:
     const std::uint64_t incarnation_ = random_number();
     std::unique_ptr<TlsContext> accepting_tls_;
     std::unique_ptr<TlsContext> dialling_tls_;
-    asio::steady_timer accept_pause_;
     PeerDialler dialler_;
     std::optional<PeerRegister> register_;
-    std::map<std::string, Hello> heard_;  // by its address, while this one forms
+    std::map<std::string, Hello> heard_;        // by its address, while this one forms
     std::shared_ptr<const Listener> listener_;  // held while it is called: it may stop all this
     std::shared_ptr<PeerLink::Host> host_;
     std::map<MemberId, std::shared_ptr<PeerLink>> links_;
@@ -182,11 +145,10 @@ private:
 PeerLinks::Parts::Parts(asio::io_context& context, PeerLinksOptions given)
     : io(context),
       options(std::move(given)),
-      acceptor(listen_on(io, options.listen)),
-      address(own_address(options, acceptor)),
+      acceptor(std::make_shared<PeerAcceptor>(io, options.listen)),
+      address(own_address(options, acceptor->port())),
       accepting_tls_(tls_of(io, TlsRole::server, options.tls)),
       dialling_tls_(tls_of(io, TlsRole::client, options.tls)),
-      accept_pause_(io),
       dialler_(io,
                {options.retry_first, options.retry_longest, static_cast<unsigned>(random_number())},
                {[this](const auto& where) { return is_wanted(where); },
@@ -207,7 +169,9 @@ void PeerLinks::Parts::begin(MemberId id, std::vector<std::string> servers) {
     host_ = std::make_shared<PeerLink::Host>(PeerLink::Host{
         io, counters, options.queue_bytes_max, on_message, on_letter, on_end, shared_from_this()});
     log().info("listening for peers address={} tls={}", address, options.tls.has_value());
-    spawn(io, "peer acceptor", [self = shared_from_this()] { return self->accept(); });
+    acceptor->start([self = shared_from_this()](PeerStream::Socket socket) {
+        if (!self->stopped_) self->accept(std::move(socket));
+    });
 }
 
 void PeerLinks::Parts::become_member(const Founding& founding) {
@@ -233,9 +197,7 @@ void PeerLinks::Parts::start(Listener given) {
 void PeerLinks::Parts::stop() {
     if (std::exchange(stopped_, true)) return;
     listener_.reset();
-    Error ignored;
-    acceptor.close(ignored);
-    accept_pause_.cancel();
+    acceptor->stop();
     dialler_.stop();
     if (fetch_) fetch_->give_up();
     fetch_.reset();
@@ -253,10 +215,7 @@ void PeerLinks::Parts::set_members(const std::vector<Member>& members) {
         const auto link = (entry++)->second;
         if (register_->is_removed(link->peer())) link->close();
     }
-    {
-        const std::lock_guard lock(mutex);
-        for (const auto& member : members) waiting.erase(member.id);
-    }
+    waiting.forget(members);
     dialler_.set_addresses(register_->addresses());
     dialler_.wake_all();
 }
@@ -300,30 +259,16 @@ StreamPtr PeerLinks::Parts::keep(StreamPtr stream, std::chrono::milliseconds tim
     return stream;
 }
 
-Task<void> PeerLinks::Parts::accept() {
-    while (!stopped_) {
-        auto [error, socket] = co_await acceptor.async_accept(use_tuple);
-        if (stopped_) co_return;
-        if (error) {
-            // Out of file descriptors, mostly: to try again at once would spin.
-            log().warn("accept failed error={}", error.message());
-            accept_pause_.expires_after(accept_retry);
-            co_await accept_pause_.async_wait(use_tuple);
-            continue;
-        }
-        if (strangers_ >= options.strangers_max) {
-            refuse(PeerRefusal::too_many,
-                   "a stranger",
-                   "too many others are about to say who they are");
-            continue;  // and so it is closed
-        }
-        const auto stream = keep(std::make_shared<PeerStream>(std::move(socket), user_timeout()),
-                                 options.handshake_timeout);
-        ++strangers_;
-        spawn(io, "peer welcome", [self = shared_from_this(), stream] {
-            return self->welcome(stream);
-        });
+void PeerLinks::Parts::accept(PeerStream::Socket socket) {
+    if (strangers_ >= options.strangers_max) {
+        refuse(PeerRefusal::too_many, "a stranger", "too many others have not said who they are");
+        return;  // and so it is closed
     }
+    ++strangers_;
+    const auto stream = keep(std::make_shared<PeerStream>(std::move(socket), user_timeout()),
+                             options.handshake_timeout);
+    spawn(
+        io, "peer welcome", [self = shared_from_this(), stream] { return self->welcome(stream); });
 }
 
 Task<void> PeerLinks::Parts::welcome(StreamPtr stream) {
@@ -385,17 +330,10 @@ void PeerLinks::Parts::note(const Hello& from, const std::string& asked) {
 
 void PeerLinks::Parts::note_waiting(const Hello& from) {
     if (from.cluster != ClusterId{0} || register_->is_member(from.id)) return;
-    const std::lock_guard lock(mutex);
-    const auto now = Clock::now();
-    std::erase_if(waiting,
-                  [now](const auto& one) { return now - one.second.heard > waiting_forgotten; });
-    if (!waiting.contains(from.id)) {
-        if (waiting.size() >= waiting_max) return;
+    if (waiting.note(from.id, from.address, Clock::now())) {
         log().info(
             "a server waits to be added id={:016x} address={}", number(from.id), from.address);
     }
-    waiting[from.id] = {{from.id, from.address, MemberRole::spare}, now};
-    counters.waiting = waiting.size();
 }
 
 Task<void> PeerLinks::Parts::serve_snapshot(StreamPtr stream) {
@@ -541,15 +479,6 @@ Task<Result<StreamPtr>> PeerLinks::Parts::dial_for_snapshot(MemberId from) {
     co_return make_error_code(errc::not_connected);
 }
 
-std::vector<Member> PeerLinks::Parts::waiting_servers() const {
-    const std::lock_guard lock(mutex);
-    std::vector<Member> servers;
-    for (const auto& [id, one] : waiting) {
-        if (Clock::now() - one.heard <= waiting_forgotten) servers.push_back(one.member);
-    }
-    return servers;
-}
-
 PeerLinks::PeerLinks(asio::io_context& io, PeerLinksOptions options)
     : parts_(std::make_shared<Parts>(io, std::move(options))) {}
 
@@ -599,13 +528,16 @@ void PeerLinks::fetch_snapshot(MemberId from,
     parts_->fetch(from, {snapshot, std::move(into), std::move(done)});
 }
 
-std::vector<Member> PeerLinks::waiting() const { return parts_->waiting_servers(); }
+std::vector<Member> PeerLinks::waiting() const { return parts_->waiting.list(Clock::now()); }
 
 std::string PeerLinks::state() const {
     const std::lock_guard lock(parts_->mutex);
     return parts_->state;
 }
 
-std::vector<Metric> PeerLinks::metrics() const { return parts_->counters.metrics(); }
+std::vector<Metric> PeerLinks::metrics() const {
+    parts_->counters.waiting = waiting().size();
+    return parts_->counters.metrics();
+}
 
 }  // namespace coord
