@@ -9,7 +9,10 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <ifaddrs.h>
 #include <limits>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <optional>
 #include <unistd.h>
 #include <utility>
@@ -306,6 +309,75 @@ void read_http(TableReader& in, HttpConfig& http) {
     in.finish();
 }
 
+bool is_unspecified(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+
+bool is_loopback(const std::string& host) {
+    return host.starts_with("127.") || host == "::1" || host == "localhost";
+}
+
+bool is_server_address(const std::string& text) {
+    const auto place = parse_host_port(text);
+    return place && place->port != 0 && !is_unspecified(place->host);
+}
+
+bool is_server_listener(const std::string& text) {
+    const auto place = parse_host_port(text);
+    return place && place->port != 0 && is_ip_address(place->host);
+}
+
+bool is_plain_and_exposed(const CoordConfig& coord) {
+    if (coord.peer_listen.empty() || coord.peer_tls || coord.peer_plain) return false;
+    const auto is_exposed = [](const std::string& text) {
+        const auto place = parse_host_port(text);
+        return place && !is_loopback(place->host);
+    };
+    return is_exposed(coord.peer_listen) || is_exposed(coord.peer_address) ||
+           std::any_of(coord.servers.begin(), coord.servers.end(), is_exposed);
+}
+
+std::vector<std::string> own_ip_addresses() {
+    std::vector<std::string> found;
+    ::ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) return found;
+    for (const auto* at = list; at != nullptr; at = at->ifa_next) {
+        if (at->ifa_addr == nullptr) continue;
+        const auto family = at->ifa_addr->sa_family;
+        const auto size = family == AF_INET    ? sizeof(::sockaddr_in)
+                          : family == AF_INET6 ? sizeof(::sockaddr_in6)
+                                               : 0;
+        char text[NI_MAXHOST] = {};
+        if (size == 0 || ::getnameinfo(at->ifa_addr,
+                                       static_cast<::socklen_t>(size),
+                                       text,
+                                       sizeof(text),
+                                       nullptr,
+                                       0,
+                                       NI_NUMERICHOST) != 0) {
+            continue;
+        }
+        found.emplace_back(text);
+    }
+    ::freeifaddrs(list);
+    return found;
+}
+
+// On all addresses it is the one of `servers` that this machine has, so that the same file can serve
+// on all of them.
+void complete_peer_address(CoordConfig& coord) {
+    if (coord.peer_listen.empty() || !coord.peer_address.empty()) return;
+    const auto listen = parse_host_port(coord.peer_listen);
+    if (!is_unspecified(listen->host)) {
+        coord.peer_address = coord.peer_listen;
+        return;
+    }
+    const auto own = own_ip_addresses();
+    for (const auto& server : coord.servers) {
+        const auto place = parse_host_port(server);
+        const bool is_here = std::find(own.begin(), own.end(), place->host) != own.end();
+        if (is_here && place->port == listen->port) coord.peer_address = server;
+    }
+}
+
 template <class Section, class Read>
 void read_section(TableReader& in, std::string_view key, Section& section, Read read) {
     const auto* table = in.take_table(key);
@@ -377,6 +449,46 @@ void read_coord_connect_tls(TableReader& in, CoordConnectTlsConfig& tls) {
     in.finish();
 }
 
+void read_peer_tls(TableReader& in, std::optional<coord::TlsOptions>& tls) {
+    tls.emplace();
+    if (!in.has("ca")) in.report("\"ca\" is missing: the authorities of the other servers");
+    take_tls_files(in, coord::TlsRole::server, *tls);
+    in.finish();
+}
+
+void read_servers(TableReader& in, CoordConfig& coord) {
+    constexpr std::size_t servers_max = 15;
+    const auto place = text_that("a server's address such as \"10.0.0.1:2888\"", is_server_address);
+    in.take_list("servers", coord.servers, place);
+    auto sorted = coord.servers;
+    std::sort(sorted.begin(), sorted.end());
+    const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+    if (twice != sorted.end()) in.report("\"servers\" has " + *twice + " twice", "servers");
+    if (sorted.size() > servers_max) in.report("\"servers\" may be 15 at most", "servers");
+    in.take("peer_address", coord.peer_address, place);
+}
+
+// Whatever machine it is for.
+void check_peers(TableReader& in, const CoordConfig& coord) {
+    if (!coord.connect.empty() && in.has("peer_listen")) {
+        in.report("\"peer_listen\" is of the embedded core, which \"connect\" puts out of use",
+                  "peer_listen");
+    }
+    for (const auto* key : {"servers", "peer_address", "peer_tls", "peer_plain"}) {
+        if (!in.has(key) || in.has("peer_listen")) continue;
+        in.report("\"" + std::string(key) +
+                      "\" needs \"peer_listen\". An agent that is no server has none of them: "
+                      "\"connect\" names the servers' ports for clients",
+                  key);
+    }
+    if (is_plain_and_exposed(coord)) {
+        in.report("the servers' links would be plain on addresses that are no loopback: give them "
+                  "certificates in [coord.peer_tls], or say peer_plain = true if the network is "
+                  "trusted",
+                  "peer_listen");
+    }
+}
+
 void read_coord(TableReader& in, CoordConfig& coord) {
     in.take("connect",
             coord.connect,
@@ -390,6 +502,13 @@ void read_coord(TableReader& in, CoordConfig& coord) {
     in.take("write_patience", coord.write_patience, duration({}, write_patience_max));
     read_section(in, "tls", coord.tls, read_coord_tls);
     read_section(in, "connect_tls", coord.connect_tls, read_coord_connect_tls);
+    in.take("peer_listen",
+            coord.peer_listen,
+            text_that("an address such as \"10.0.0.1:2888\"", is_server_listener));
+    read_servers(in, coord);
+    in.take("peer_plain", coord.peer_plain, boolean());
+    read_section(in, "peer_tls", coord.peer_tls, read_peer_tls);
+    check_peers(in, coord);
     in.finish();
 }
 
@@ -528,7 +647,27 @@ bool is_connect_string(std::string_view text) {
     }
 }
 
+std::string find_peer_fault(const CoordConfig& coord) {
+    if (coord.peer_listen.empty()) return {};
+    const auto& servers = coord.servers;
+    const auto listed = std::find(servers.begin(), servers.end(), coord.peer_address);
+    if (servers.empty() && !coord.peer_address.empty()) return {};
+    if (servers.empty()) {
+        return "\"peer_listen\" = \"" + coord.peer_listen +
+               "\" does not say how other servers reach this one: set \"peer_address\"";
+    }
+    if (listed != servers.end()) return {};
+    std::string all;
+    for (const auto& server : servers) all += (all.empty() ? "" : ", ") + server;
+    const auto& own = coord.peer_address.empty() ? coord.peer_listen : coord.peer_address;
+    return "this server, " + own + ", is not one of \"servers\": " + all +
+           ". Add it, or set \"peer_address\" to the one that it is. An agent that is no server "
+           "has "
+           "no \"peer_listen\": \"connect\" names the servers' ports for clients";
+}
+
 void complete(Config& config) {
+    complete_peer_address(config.coord);
     if (config.node.empty()) {
         char name[256] = {};
         const bool known = ::gethostname(name, sizeof(name) - 1) == 0 && is_node_name(name);

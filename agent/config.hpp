@@ -89,6 +89,11 @@ struct CoordConnectTlsConfig {
 struct CoordConfig {
     std::string connect;  // an existing ensemble; empty: the embedded core
     std::vector<std::string> listen{"127.0.0.1:2181"};
+    std::string peer_listen;  // where the other servers reach the embedded core; empty: it is alone
+    std::string peer_address;  // as they call it; default: that of `servers` which is this host's
+    std::vector<std::string> servers;           // all of them, this one included
+    bool peer_plain = false;                    // no TLS on addresses that are no loopback
+    std::optional<coord::TlsOptions> peer_tls;  // [coord.peer_tls]
     std::chrono::milliseconds session_timeout{10'000};
     std::chrono::milliseconds write_patience{
         5'000};  // then a write that waits is answered: not yet
@@ -154,9 +159,11 @@ Configured<ServicesFile> parse_services_file(std::string_view text,
 Configured<ServicesFile> load_services_file(const std::filesystem::path& file,
                                             Scripts scripts = Scripts::allowed);
 
-// Fills in what has a default of this machine: the node's name and its address. A listener on all
-// addresses says nothing about the node's own.
+// Fills in what has a default of this machine: the node's name, its address and that of its server.
+// A listener on all addresses says nothing about the node's own.
 void complete(Config& config);
+// What keeps the embedded core from being one of several servers, once it is complete; or nothing.
+std::string find_peer_fault(const CoordConfig& coord);
 
 // Rules that flags of the command line share with keys of the file.
 bool is_node_name(std::string_view text);

@@ -118,6 +118,10 @@ Configured<Config> configure(const AgentArguments& arguments) {
         config->coord.session_timeout = parse_duration(*arguments.session_timeout).value();
     }
     complete(*config);
+    const auto fault = find_peer_fault(config->coord);
+    if (!fault.empty())
+        return std::vector<ConfigError>{
+            {arguments.config.value_or(default_config).string(), 0, fault}};
     return base;
 }
 

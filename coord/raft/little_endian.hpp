@@ -9,6 +9,7 @@
 #include <cassert>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,7 +19,7 @@ template <std::unsigned_integral Number>
 void put_number(std::string& out, Number value) {
     std::array<char, sizeof(Number)> bytes{};
     for (std::size_t i = 0; i < sizeof(Number); ++i) {
-        bytes[i] = static_cast<char>((value >> (8U * i)) & 0xFFU);
+        bytes[i] = static_cast<char>((std::uint64_t{value} >> (8U * i)) & 0xFFU);
     }
     out.append(bytes.data(), bytes.size());
 }

@@ -492,4 +492,85 @@ TEST(Config, what_the_machine_knows_is_filled_in) {
     EXPECT_EQ(listening.address, "10.0.0.9");
 }
 
+// What is wrong with these servers, once it is known whose configuration it is.
+std::string fault_of(std::string_view coord) {
+    auto config = good("[coord]\n" + std::string(coord));
+    agent::complete(config);
+    return agent::find_peer_fault(config.coord);
+}
+
+TEST(Config, servers_that_form_a_cluster_are_read) {
+    const auto config = good(R"([coord]
+peer_listen = "10.0.0.1:2888"
+servers = ["10.0.0.1:2888", "host2:2888", "[::1]:2888"]
+peer_plain = true
+)");
+
+    EXPECT_EQ(config.coord.peer_listen, "10.0.0.1:2888");
+    EXPECT_EQ(config.coord.servers, (Lines{"10.0.0.1:2888", "host2:2888", "[::1]:2888"}));
+    EXPECT_TRUE(config.coord.peer_plain);
+    EXPECT_EQ(fault_of(R"(peer_listen = "127.0.0.1:2888")"), "");
+    EXPECT_EQ(fault_of(""), "");
+}
+
+TEST(Config, links_of_servers_are_plain_on_the_loopback_or_when_that_is_said) {
+    const auto* const exposed = R"([coord]
+peer_listen = "10.0.0.1:2888"
+)";
+    ASSERT_EQ(wrong(exposed).size(), 1U);
+    EXPECT_NE(wrong(exposed)[0].find("2: the servers' links would be plain"), std::string::npos);
+    EXPECT_NE(wrong(exposed)[0].find("[coord.peer_tls]"), std::string::npos);
+    EXPECT_EQ(wrong("[coord]\npeer_listen = \"127.0.0.1:1\"\nservers = [\"host:1\"]").size(), 1U);
+    EXPECT_EQ(wrong("[coord]\npeer_listen = \"0.0.0.0:1\"").size(), 1U);
+
+    good(std::string(exposed) + "peer_plain = true\n");
+    good("[coord]\npeer_listen = \"127.0.0.1:1\"\nservers = [\"127.0.0.1:1\", \"localhost:2\"]");
+}
+
+TEST(Config, who_is_no_server_is_told_how_to_be_a_client_of_them) {
+    const auto errors = wrong("[coord]\nservers = [\"127.0.0.1:1\"]");
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_NE(errors[0].find("2: \"servers\" needs \"peer_listen\""), std::string::npos);
+    EXPECT_NE(errors[0].find("\"connect\" names the servers' ports"), std::string::npos);
+
+    const auto fault = fault_of("peer_listen = \"127.0.0.1:1\"\nservers = [\"127.0.0.1:2\"]");
+    EXPECT_NE(fault.find("127.0.0.1:1, is not one of \"servers\": 127.0.0.1:2"), std::string::npos);
+}
+
+TEST(Config, a_server_and_a_client_of_other_servers_is_one_too_many) {
+    const auto errors = wrong("[coord]\nconnect = \"zk1\"\npeer_listen = \"127.0.0.1:1\"");
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_NE(errors[0].find("3: \"peer_listen\" is of the embedded core"), std::string::npos);
+}
+
+TEST(Config, a_list_of_servers_must_be_one) {
+    const auto with = [](const std::string& servers) {
+        return wrong("[coord]\npeer_listen = \"127.0.0.1:1\"\nservers = [" + servers + "]").size();
+    };
+    EXPECT_EQ(with("\"127.0.0.1:1\", \"127.0.0.1:1\""), 1U);
+    EXPECT_EQ(with("\"127.0.0.1\""), 1U);
+    EXPECT_EQ(with("\"0.0.0.0:1\""), 1U);
+    EXPECT_EQ(with("\"127.0.0.1:0\""), 1U);
+    std::string many;
+    for (int port = 1; port <= 16; ++port) many += "\"127.0.0.1:" + std::to_string(port) + "\",";
+    EXPECT_EQ(with(many), 1U);
+}
+
+TEST(Config, a_server_on_all_addresses_is_the_listed_one_that_this_machine_has) {
+    auto config = good(R"([coord]
+peer_listen = "0.0.0.0:2888"
+servers = ["127.0.0.1:2888", "192.0.2.1:2888"]
+peer_plain = true
+)");
+    agent::complete(config);
+
+    EXPECT_EQ(config.coord.peer_address, "127.0.0.1:2888");
+    EXPECT_EQ(agent::find_peer_fault(config.coord), "");
+    const auto elsewhere = fault_of(
+        "peer_listen = \"0.0.0.0:2888\"\nservers = [\"192.0.2.1:2888\"]\npeer_plain = true");
+    EXPECT_NE(elsewhere.find("is not one of \"servers\""), std::string::npos);
+    EXPECT_NE(fault_of("peer_listen = \"0.0.0.0:2888\"\npeer_plain = true").find("peer_address"),
+              std::string::npos);
+}
+
 }  // namespace
