@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <cassert>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -27,6 +29,11 @@ DirectoryLock locked(const fs::path& data_dir) {
     return {data_dir, data_dir / "raft" / "lock"};
 }
 
+Founding unwritten_founding() {
+    std::random_device random;
+    return {ClusterId{(std::uint64_t{random()} << 32U) | random() | 1U}, {}};
+}
+
 // A new id and an old log or snapshot do not belong together.
 const fs::path&
 checked_metadata(const fs::path& metadata, const fs::path& log, const fs::path& snapshots) {
@@ -45,8 +52,10 @@ DataDirectory::DataDirectory(const fs::path& data_dir,
     : log_path_(data_dir / "raft" / "log"),
       snapshots_path_(data_dir / "raft" / "snapshots"),
       metadata_path_(data_dir / "raft" / "meta"),
+      cluster_path_(data_dir / "raft" / "cluster"),
       lock_(locked(data_dir)),
       metadata_(checked_metadata(metadata_path_, log_path_, snapshots_path_)),
+      founding_(read_founding(cluster_path_)),
       snapshot_(open_newest_snapshot(snapshots_path_)),
       log_(log_path_, segment_bytes) {
     auto contents = log_.open(next(contained()));
@@ -62,12 +71,49 @@ DataDirectory::DataDirectory(const fs::path& data_dir,
     restored_.vote = metadata_.vote();
     restored_.first = contents.first;
     restored_.entries = std::move(contents.entries);
-    const bool is_first_start = restored_.vote.term == Term{0};
-    if (is_first_start && when_empty == WhenEmpty::bootstrap) bootstrap(address);
-    // An empty log that is there is told from one that was lost.
-    if (is_first_start && when_empty == WhenEmpty::wait && contents.is_new) {
-        log_.restart(Index{1}, Term{0});
+    begin(address, when_empty, !contents.is_new);
+}
+
+// Also goes on with a beginning that was cut short.
+void DataDirectory::begin(const std::string& address, WhenEmpty when_empty, bool has_log) {
+    const bool is_first_start = restored_.vote.term == Term{0} && !snapshot_;
+    if (!is_first_start) {
+        // It has a past, and is from before clusters had an id: it has been alone.
+        if (!founding_) write_founding(cluster_path_, founding_.emplace(unwritten_founding()));
+        return;
     }
+    // An empty log that is there is told from one that was lost.
+    if (when_empty == WhenEmpty::wait && !has_log) log_.restart(Index{1}, Term{0});
+    if (founding_) {
+        begin_log();
+    } else if (when_empty == WhenEmpty::bootstrap) {
+        const std::vector<Member> self{{metadata_.id(), address, MemberRole::voter}};
+        found({cluster_of(self), self});
+    }
+}
+
+void DataDirectory::found(const Founding& founding) {
+    assert(!founding_);
+    write_founding(cluster_path_, founding);
+    founding_ = founding;
+    logger("coord.raft").info("member of a cluster id={:016x} cluster={:016x} founders={}",
+                              number(metadata_.id()),
+                              number(founding.cluster),
+                              founding.founders.size());
+    begin_log();
+}
+
+// The configuration comes first; the term that Driver::start gives says that it is complete.
+void DataDirectory::begin_log() {
+    if (!founding_->is_founder(metadata_.id())) return;
+    if (restored_.entries.empty()) {
+        auto bytes =
+            std::make_shared<const std::string>(encode_configuration(founding_->founders));
+        restored_.entries.push_back({Term{1}, EntryType::configuration, std::move(bytes)});
+        log_.append(Index{1}, Term{0}, restored_.entries);
+        log_.sync();
+    }
+    restored_.vote.term = Term{1};
 }
 
 // Its last entries may also be others than those that the snapshot contains.
@@ -94,19 +140,6 @@ void DataDirectory::check(const LogContents& contents) const {
     if (!entries.empty() && entries.back().term > metadata_.vote().term) {
         refuse(metadata_path_, "the term is older than the log, so this file is an old copy");
     }
-}
-
-// The configuration comes first; the term that Driver::start gives says that it is complete.
-void DataDirectory::bootstrap(const std::string& address) {
-    if (restored_.entries.empty()) {
-        const std::vector<Member> self{{metadata_.id(), address, MemberRole::voter}};
-        auto bytes = std::make_shared<const std::string>(encode_configuration(self));
-        restored_.entries.push_back({Term{1}, EntryType::configuration, std::move(bytes)});
-        log_.append(Index{1}, Term{0}, restored_.entries);
-        log_.sync();
-        logger("coord.raft").info("cluster bootstrapped id={:016x}", number(metadata_.id()));
-    }
-    restored_.vote.term = Term{1};
 }
 
 Index DataDirectory::contained() const {

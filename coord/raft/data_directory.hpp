@@ -10,6 +10,7 @@
 
 #include "coord/raft/directory_lock.hpp"
 #include "coord/raft/driver.hpp"
+#include "coord/raft/founding.hpp"
 #include "coord/raft/log_store.hpp"
 #include "coord/raft/metadata_store.hpp"
 #include "coord/raft/snapshot_store.hpp"
@@ -31,6 +32,12 @@ public:
                   std::size_t segment_bytes,
                   WhenEmpty when_empty = WhenEmpty::bootstrap);
 
+    // Of which cluster this is; nothing while it waits for one.
+    [[nodiscard]] const std::optional<Founding>& founding() const { return founding_; }
+    // It has waited: this is its cluster from now on, on disk when it returns. A founder's log
+    // begins with the founders; anyone else's is sent to it.
+    void found(const Founding& founding);
+
     // Lets another process have it.
     void unlock() { lock_.reset(); }
 
@@ -46,15 +53,18 @@ public:
 
 private:
     void check(const LogContents& contents) const;
-    void bootstrap(const std::string& address);
+    void begin(const std::string& address, WhenEmpty when_empty, bool has_log);
+    void begin_log();
     [[nodiscard]] bool log_ends_before_snapshot(const LogContents& contents) const;
     [[nodiscard]] Index contained() const;
 
     const std::filesystem::path log_path_;
     const std::filesystem::path snapshots_path_;
     const std::filesystem::path metadata_path_;
+    const std::filesystem::path cluster_path_;
     std::optional<DirectoryLock> lock_;
     MetadataStore metadata_;
+    std::optional<Founding> founding_;
     std::optional<SnapshotFileReader> snapshot_;
     LogStore log_;
     Restored restored_;

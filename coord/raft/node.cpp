@@ -377,6 +377,15 @@ Node::Node(asio::io_context& io, NodeOptions options, Application application)
 
 Node::~Node() { parts_->stop(); }
 
+const std::optional<Founding>& Node::founding() const { return parts_->directory.founding(); }
+void Node::found(const Founding& founding) {
+    assert(!parts_->alive);
+    try {
+        parts_->directory.found(founding);
+    } catch (const std::exception& failure) {
+        end_process(failure.what());
+    }
+}
 void Node::start() { parts_->start(); }
 void Node::stop() { parts_->stop(); }
 Result<Index> Node::propose(std::string entry) {

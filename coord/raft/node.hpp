@@ -11,6 +11,7 @@
 
 #include "coord/base/metrics.hpp"
 #include "coord/base/result.hpp"
+#include "coord/raft/founding.hpp"
 #include "coord/raft/replica.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -21,6 +22,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,11 @@ public:
     ~Node();
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
+
+    // Of which cluster this member is. Nothing: it waits for one, and is not to be started before
+    // found() was called with it, which has it on disk when it returns.
+    [[nodiscard]] const std::optional<Founding>& founding() const;
+    void found(const Founding& founding);
 
     // Restores the newest snapshot (a call of build() from within), then takes part. A first start
     // of a node without transport bootstraps a cluster of one. All other callbacks come later, from

@@ -53,8 +53,20 @@ ServerOptions complete(ServerOptions options) {
     return options;
 }
 
-NodeOptions node_options(const ServerOptions& options) {
+std::unique_ptr<PeerLinks> peer_links(asio::io_context& io, const ServerOptions& options) {
+    if (!options.peers) return nullptr;
+    auto peers = *options.peers;
+    peers.snapshots = options.data_dir / "raft" / "snapshots";
+    return std::make_unique<PeerLinks>(io, std::move(peers));
+}
+
+NodeOptions node_options(const ServerOptions& options, PeerLinks* links) {
     NodeOptions node;
+    if (links != nullptr) {
+        node.address = links->address();
+        node.transport = links;
+        node.election_timeout = options.peers->election_timeout;
+    }
     node.data_dir = options.data_dir;
     node.snapshot_log_bytes = options.snapshot_log_bytes;
     return node;
@@ -154,7 +166,8 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
                },
                [this](Connection& connection) { forget(connection); },
                [this] { step_handshakes(); }},
-          node(context, node_options(options), application()),
+          links(peer_links(context, options)),
+          node(context, node_options(options, links.get()), application()),
           tick_timer(context),
           reap_timer(context) {
         if (!options.tls_listen.empty()) {
@@ -170,6 +183,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     std::size_t end_turns(const Conversations& of);
 
     void start();
+    void start_node();
     void stop();
     void accept(Listener& listener);
     void listen(const std::string& where, bool has_tls);
@@ -193,6 +207,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     ServerCounters counters;
     RequestProcessor processor;
     Connection::Host host;
+    const std::unique_ptr<PeerLinks> links;  // null: there are no peers
     Node node;
     asio::steady_timer tick_timer;
     asio::steady_timer reap_timer;
@@ -237,6 +252,9 @@ std::vector<Metric> Server::metrics() const {
     }
     auto of_node = parts_->node.metrics();
     std::move(of_node.begin(), of_node.end(), std::back_inserter(metrics));
+    if (!parts_->links) return metrics;
+    auto of_links = parts_->links->metrics();
+    std::move(of_links.begin(), of_links.end(), std::back_inserter(metrics));
     return metrics;
 }
 
@@ -327,7 +345,7 @@ void Server::Parts::start() {
         address = format(listeners.front().acceptor.local_endpoint());
     }
     running = true;
-    node.start();
+    start_node();
     for (auto& listener : listeners) {
         log().info("listening address={} tls={}",
                    format(listener.acceptor.local_endpoint()),
@@ -343,6 +361,18 @@ void Server::Parts::listen(const std::string& where, bool has_tls) {
     ports.push_back(listeners.back().acceptor.local_endpoint().port());
 }
 
+void Server::Parts::start_node() {
+    if (!links) return node.start();
+    if (node.founding()) {
+        links->join(node.id(), *node.founding(), options.servers);
+        return node.start();
+    }
+    links->form(node.id(), options.servers, [this](const Founding& founding) {
+        node.found(founding);
+        node.start();
+    });
+}
+
 void Server::Parts::stop() {
     if (!std::exchange(running, false)) return;
     tick_timer.cancel();
@@ -356,6 +386,7 @@ void Server::Parts::stop() {
     do end_turn();
     while (!backlog.empty());
     while (!connections.empty()) connections.begin()->second->close();
+    if (links) links->stop();
     node.stop();
     counters.serving.set(0);
 }

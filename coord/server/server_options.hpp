@@ -6,12 +6,14 @@
 // Thread:  any; a value.
 
 #include "coord/base/tls_context.hpp"
+#include "coord/raft/peer_links.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,10 @@ struct ServerOptions {
     std::vector<std::string> listen{"127.0.0.1:2181"};  // "host:port"; port 0 takes a free one
     std::vector<std::string> tls_listen;                // likewise, for connections over TLS
     TlsOptions tls;                                     // of tls_listen
+    // Links to the other servers. Nothing: a cluster of one, which nobody can join.
+    std::optional<PeerLinksOptions> peers;
+    // Those that found a cluster together, this one included. None: it founds one alone.
+    std::vector<std::string> servers;
     std::filesystem::path data_dir;
     std::chrono::milliseconds tick{2000};
     std::chrono::milliseconds session_timeout_min{4000};   // ZooKeeper's: 2 ticks
