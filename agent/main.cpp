@@ -100,11 +100,22 @@ private:
     std::thread thread_;
 };
 
+std::optional<coord::PeerLinksOptions> peer_options(const agent::CoordConfig& config) {
+    if (config.peer_listen.empty()) return {};
+    coord::PeerLinksOptions options;
+    options.listen = config.peer_listen;
+    options.address = config.peer_address;
+    options.tls = config.peer_tls;
+    return options;
+}
+
 coord::ServerOptions core_options(const agent::Config& config) {
     coord::ServerOptions options;
     options.listen = config.coord.listen;
     options.tls_listen = config.coord.tls.listen;
     options.tls = config.coord.tls.files;
+    options.peers = peer_options(config.coord);
+    options.servers = config.coord.servers;
     options.data_dir = config.data_dir / "coord";
     options.tick = 500ms;  // Expiry at most half a second late.
     options.session_timeout_min = 1s;

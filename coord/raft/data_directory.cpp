@@ -96,10 +96,11 @@ void DataDirectory::found(const Founding& founding) {
     assert(!founding_);
     write_founding(cluster_path_, founding);
     founding_ = founding;
-    logger("coord.raft").info("member of a cluster id={:016x} cluster={:016x} founders={}",
-                              number(metadata_.id()),
-                              number(founding.cluster),
-                              founding.founders.size());
+    logger("coord.raft")
+        .info("member of a cluster id={:016x} cluster={:016x} founders={}",
+              number(metadata_.id()),
+              number(founding.cluster),
+              founding.founders.size());
     begin_log();
 }
 
@@ -107,8 +108,7 @@ void DataDirectory::found(const Founding& founding) {
 void DataDirectory::begin_log() {
     if (!founding_->is_founder(metadata_.id())) return;
     if (restored_.entries.empty()) {
-        auto bytes =
-            std::make_shared<const std::string>(encode_configuration(founding_->founders));
+        auto bytes = std::make_shared<const std::string>(encode_configuration(founding_->founders));
         restored_.entries.push_back({Term{1}, EntryType::configuration, std::move(bytes)});
         log_.append(Index{1}, Term{0}, restored_.entries);
         log_.sync();

@@ -386,10 +386,6 @@ void PeerLinks::Parts::decide() {
         if (std::exchange(saw_all_, sees_all) != sees_all) dialler_.wake_all();
         return tell_state();
     }
-    log().info("member of a cluster cluster={:016x} founders={} id={:016x}",
-               number(decision->cluster),
-               decision->founders.size(),
-               number(register_->self()));
     become_member(*decision);
     std::exchange(founded, nullptr)(*decision);
     dialler_.wake_all();

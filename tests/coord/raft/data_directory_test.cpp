@@ -194,5 +194,72 @@ TEST(DataDirectory, a_log_that_differs_from_the_snapshot_gives_way_to_it) {
     EXPECT_TRUE(directory.restored().entries.empty());
 }
 
+TEST(DataDirectory, a_cluster_of_one_has_an_id_of_its_own_that_stays) {
+    const TemporaryDirectory one;
+    const TemporaryDirectory other;
+    const auto founding = DataDirectory(one.path(), "here", segment_bytes).founding().value();
+
+    EXPECT_EQ(DataDirectory(one.path(), "here", segment_bytes).founding(), founding);
+    EXPECT_NE(DataDirectory(other.path(), "here", segment_bytes).founding(), founding);
+}
+
+TEST(DataDirectory, a_founder_begins_its_log_with_the_founders) {
+    const TemporaryDirectory path;
+    Founding founding{ClusterId{7}, {}};
+    {
+        DataDirectory directory(path.path(), "a:1", segment_bytes, WhenEmpty::wait);
+        EXPECT_EQ(directory.founding(), std::nullopt);
+        founding.founders = {{directory.metadata().id(), "a:1", MemberRole::voter},
+                             {MemberId{1}, "b:1", MemberRole::voter}};
+        directory.found(founding);
+        EXPECT_EQ(directory.restored().vote.term, Term{1});
+    }
+
+    DataDirectory again(path.path(), "a:1", segment_bytes, WhenEmpty::wait);
+
+    EXPECT_EQ(again.founding(), founding);
+    ASSERT_EQ(again.restored().entries.size(), 1U);
+    EXPECT_EQ(decode_configuration(again.restored().entries[0].view()), founding.founders);
+    EXPECT_EQ(again.restored().vote.term, Term{1});
+}
+
+TEST(DataDirectory, a_founding_that_was_cut_short_is_gone_on_with) {
+    const TemporaryDirectory path;
+    const auto id =
+        DataDirectory(path.path(), "a:1", segment_bytes, WhenEmpty::wait).metadata().id();
+    const Founding founding{ClusterId{7}, {{id, "a:1", MemberRole::voter}}};
+    write_founding(path / "raft/cluster", founding);
+
+    DataDirectory directory(path.path(), "a:1", segment_bytes, WhenEmpty::wait);
+
+    EXPECT_EQ(directory.restored().entries.size(), 1U);
+    EXPECT_EQ(directory.restored().vote.term, Term{1});
+}
+
+TEST(DataDirectory, who_was_added_later_begins_with_nothing) {
+    const TemporaryDirectory path;
+    const Founding founding{ClusterId{7}, {{MemberId{1}, "b:1", MemberRole::voter}}};
+    DataDirectory(path.path(), "a:1", segment_bytes, WhenEmpty::wait).found(founding);
+
+    DataDirectory again(path.path(), "a:1", segment_bytes, WhenEmpty::wait);
+
+    EXPECT_EQ(again.founding(), founding);
+    EXPECT_TRUE(again.restored().entries.empty());
+    EXPECT_EQ(again.restored().vote.term, Term{0});
+}
+
+TEST(DataDirectory, one_from_before_clusters_had_an_id_gets_one) {
+    const TemporaryDirectory path;
+    live(path.path(), 5);
+    fs::remove(path / "raft/cluster");
+
+    const auto founding = DataDirectory(path.path(), "here", segment_bytes).founding();
+
+    ASSERT_TRUE(founding.has_value());
+    EXPECT_NE(founding->cluster, ClusterId{0});
+    EXPECT_TRUE(founding->founders.empty());
+    EXPECT_EQ(DataDirectory(path.path(), "here", segment_bytes).founding(), founding);
+}
+
 }  // namespace
 }  // namespace coord
