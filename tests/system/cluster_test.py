@@ -1,0 +1,321 @@
+#!/usr/bin/python3
+"""Three real agents whose cores form one cluster: on the loopback, and in network namespaces that are cut and healed."""
+
+import contextlib
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+from roster import BINARY, ROOT, free_port, wait_until
+
+
+class Server:
+    """One agent that is a server of the cluster, from its configuration. Run in a namespace if one is given."""
+
+    def __init__(self, name, host, servers, directory, ports, namespace=None, more=""):
+        self.name, self.host, self.namespace = name, host, namespace
+        self.directory = directory / name
+        self.directory.mkdir(exist_ok=True)
+        self.log_path = self.directory / "log"
+        self.http_port, self.client_port, peer_port = ports
+        self.peer_address = f"{host}:{peer_port}"
+        self.config = self.directory / "roster.toml"
+        self.config.write_text(f"""
+node = "{name}"
+data_dir = "{self.directory}/data"
+[dns]
+listen = ["{host}:{ports[0] + 1}"]
+[http]
+listen = ["{host}:{self.http_port}"]
+[coord]
+listen = ["{host}:{self.client_port}"]
+peer_listen = "{self.peer_address}"
+servers = {servers}
+peer_plain = true
+{more}
+""")
+        self.process = None
+
+    def start(self):
+        command = [BINARY, "agent", "--config", str(self.config)]
+        if self.namespace:
+            command = ["ip", "netns", "exec", self.namespace, *command]
+        with open(self.log_path, "a") as log:
+            self.process = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL)
+        return self
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def metrics(self):
+        """All metrics without labels; none when it cannot be asked."""
+        try:
+            if self.namespace:
+                text = subprocess.run(["ip", "netns", "exec", self.namespace, "curl", "-s", "-m", "2",
+                                       f"http://{self.host}:{self.http_port}/metrics"],
+                                      capture_output=True, text=True, timeout=10).stdout
+            else:
+                connection = http.client.HTTPConnection(self.host, self.http_port, timeout=2)
+                with contextlib.closing(connection):
+                    connection.request("GET", "/metrics")
+                    text = connection.getresponse().read().decode()
+        except OSError:
+            return {}
+        return {name: float(value) for name, value in re.findall(r"^(\w+) ([0-9.e+-]+)$", text, re.M)}
+
+    def refused(self, reason):
+        connection = http.client.HTTPConnection(self.host, self.http_port, timeout=2)
+        with contextlib.closing(connection):
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        return float(re.search(rf'^roster_raft_peer_refused_total{{reason="{reason}"}} (\S+)', text, re.M)[1])
+
+    def leads(self):
+        return self.metrics().get("roster_raft_leader") == 1
+
+    def links(self):
+        return self.metrics().get("roster_raft_peer_links")
+
+    def cluster(self):
+        found = re.search(r"member of a cluster id=\S+ cluster=(\S+)", self.log())
+        return found and found[1]
+
+
+class Cluster(unittest.TestCase):
+    """What loopback and namespaces share."""
+
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roster-cluster-"))
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.servers = []
+        self.addCleanup(self.kill_all)
+
+    def kill_all(self):
+        for server in self.servers:
+            server.kill()
+        outcome = getattr(self, "_outcome", None)
+        if outcome and not outcome.success:
+            for server in self.servers:
+                print(f"--- log of {server.name} ---\n{server.log()}")
+
+    def leader_of(self, servers, but=None):
+        leaders = [server for server in servers if server is not but and server.leads()]
+        return leaders[0] if len(leaders) == 1 else None
+
+    def wait_for_leader(self, servers, seconds=15.0, but=None):
+        return wait_until("one of them leads", lambda: self.leader_of(servers, but), seconds)
+
+    def wait_for_links(self, servers, count):
+        wait_until(f"each has {count} links", lambda: all(server.links() == count for server in servers))
+
+    def create(self, server, path, data=b""):
+        """One write by a stock client."""
+        from kazoo.client import KazooClient
+        client = KazooClient(f"{server.host}:{server.client_port}", timeout=5)
+        client.start(15)
+        try:
+            client.create(path, data)
+        finally:
+            client.stop()
+            client.close()
+
+
+class OnLoopback(Cluster):
+    def make(self, count=3, **more):
+        ports = [(free_port(), free_port(), free_port()) for _ in range(count)]
+        addresses = [f"127.0.0.{i + 1}:{ports[i][2]}" for i in range(count)]
+        for i in range(count):
+            self.servers.append(Server(f"n{i + 1}", f"127.0.0.{i + 1}", addresses, self.directory, ports[i], **more))
+        return self.servers
+
+    def test_three_servers_form_one_cluster_once_all_are_there(self):
+        first, second, third = self.make()
+        third.start()
+        first.start()
+        wait_until("they say whom they wait for",
+                   lambda: f"no answer from {second.peer_address}\n" in first.log()
+                   and f"no answer from {second.peer_address}\n" in third.log())
+        wait_until("it is counted", lambda: first.metrics().get("roster_raft_peer_forming") == 1)
+        self.assertIsNone(self.leader_of([first, third]))
+
+        second.start()
+
+        leader = self.wait_for_leader(self.servers)
+        self.wait_for_links(self.servers, 2)
+        self.assertEqual(len({server.cluster() for server in self.servers}), 1)
+        self.assertIsNotNone(first.cluster())
+        self.create(leader, "/there")
+
+    def test_a_killed_leader_is_replaced_and_comes_back_as_one_of_them(self):
+        for server in self.make():
+            server.start()
+        old = self.wait_for_leader(self.servers)
+        self.wait_for_links(self.servers, 2)
+        self.create(old, "/before")
+        rest = [server for server in self.servers if server is not old]
+
+        killed = time.monotonic()
+        old.kill()
+        leader = self.wait_for_leader(rest)
+        self.assertLess(time.monotonic() - killed, 5)
+        self.create(leader, "/after")
+
+        old.start()
+        self.wait_for_links(self.servers, 2)
+        wait_until("it has caught up", lambda: old.metrics().get("roster_raft_applied_index", 0)
+                   >= leader.metrics()["roster_raft_applied_index"])
+        self.assertEqual(len([server for server in self.servers if server.leads()]), 1)
+
+    def test_all_of_them_killed_at_once_come_back_as_the_same_cluster(self):
+        for server in self.make():
+            server.start()
+        self.create(self.wait_for_leader(self.servers), "/kept")
+        cluster = self.servers[0].cluster()
+        for server in self.servers:
+            server.kill()
+        for server in reversed(self.servers):
+            server.start()
+
+        leader = self.wait_for_leader(self.servers)
+
+        from kazoo.client import KazooClient
+        client = KazooClient(f"{leader.host}:{leader.client_port}")
+        client.start(15)
+        self.addCleanup(client.close)
+        self.addCleanup(client.stop)
+        self.assertTrue(client.exists("/kept"))
+        self.assertEqual({server.cluster() for server in self.servers}, {cluster})
+
+    def test_the_example_runs_and_cleans_up(self):
+        inside = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+        if subprocess.run([*inside, "true"], capture_output=True).returncode != 0:
+            self.skipTest("it takes fixed ports: it needs a network namespace")
+        example = subprocess.Popen([*inside, str(ROOT / "examples/three_agents"), BINARY], stdout=subprocess.PIPE,
+                                   text=True, start_new_session=True)
+        self.addCleanup(example.stdout.close)
+        self.addCleanup(example.kill)
+        directory = pathlib.Path(example.stdout.readline().split()[-1])
+        logs = [directory / f"{i}.log" for i in (1, 2, 3)]
+
+        wait_until("one of them leads", lambda: any("role=leader" in log.read_text() for log in logs))
+        wait_until("all are linked", lambda: all(log.read_text().count("peer linked") == 2 for log in logs))
+        example.terminate()
+        example.wait(20)
+        self.assertFalse(directory.exists())
+
+    def test_a_server_that_lost_its_disk_waits_to_be_added(self):
+        for server in self.make():
+            server.start()
+        self.wait_for_leader(self.servers)
+        lost = self.servers[2]
+        lost.kill()
+        shutil.rmtree(lost.directory / "data")
+        lost.start()
+
+        wait_until("it waits", lambda: "waits to be added to it" in lost.log())
+        wait_until("the others list it", lambda: all(server.metrics().get("roster_raft_peer_waiting") == 1
+                                                     for server in self.servers[:2]))
+        self.assertFalse(lost.leads())
+        self.wait_for_leader(self.servers[:2])
+
+    def test_different_lists_of_servers_are_named(self):
+        one, other = self.make(2)
+        text = other.config.read_text()
+        other.config.write_text(text.replace("servers = [", "servers = ['127.0.0.9:1', "))
+        one.start()
+        other.start()
+
+        wait_until("both lists are named", lambda: f"[{one.peer_address}, {other.peer_address}]" in one.log()
+                   and f"[{one.peer_address}, {other.peer_address}, 127.0.0.9:1]" in one.log())
+        self.assertIsNone(one.cluster())
+
+    def test_garbage_on_the_peer_port_is_counted_and_harmless(self):
+        import socket
+        for server in self.make():
+            server.start()
+        leader = self.wait_for_leader(self.servers)
+        self.wait_for_links(self.servers, 2)
+        term = leader.metrics()["roster_raft_term"]
+        host, port = leader.peer_address.split(":")
+        for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, os.urandom(4096), b"\x10\x00\x00\x00\x01RSTRPEER\x01\x00"):
+            with socket.create_connection((host, int(port)), 5) as stranger, contextlib.suppress(ConnectionResetError):
+                stranger.sendall(garbage)
+                stranger.shutdown(socket.SHUT_WR)
+                while stranger.recv(4096):
+                    pass
+
+        self.assertGreaterEqual(leader.refused("malformed"), 2)
+        self.assertTrue(leader.leads())
+        self.assertEqual(leader.metrics()["roster_raft_term"], term)
+        self.create(leader, "/still")
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("nft"), "network namespaces need root and nftables")
+class InNamespaces(Cluster):
+    """Each server on a machine of its own, so to speak, on one switch."""
+
+    def setUp(self):
+        super().setUp()
+        tag = f"r{os.getpid() % 10000}"
+        self.namespaces = [f"{tag}{name}" for name in ("sw", "a", "b", "c")]
+        for namespace in self.namespaces:
+            self.ip("netns", "add", namespace)
+            self.addCleanup(self.ip, "netns", "del", namespace)
+        switch = self.namespaces[0]
+        self.ip("-n", switch, "link", "add", "br0", "type", "bridge")
+        self.ip("-n", switch, "link", "set", "br0", "up")
+        addresses = [f"10.77.0.{i}:2888" for i in (1, 2, 3)]
+        for i, namespace in enumerate(self.namespaces[1:], 1):
+            self.ip("-n", namespace, "link", "set", "lo", "up")
+            self.ip("-n", switch, "link", "add", f"p{i}", "type", "veth", "peer", "name", "eth0", "netns", namespace)
+            self.ip("-n", switch, "link", "set", f"p{i}", "master", "br0", "up")
+            self.ip("-n", namespace, "addr", "add", f"10.77.0.{i}/24", "dev", "eth0")
+            self.ip("-n", namespace, "link", "set", "eth0", "up")
+            self.servers.append(Server(f"n{i}", f"10.77.0.{i}", addresses, self.directory, (8500, 2181, 2888), namespace))
+
+    @staticmethod
+    def ip(*arguments):
+        subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=10)
+
+    def cut(self, server):
+        """Every packet to and from the others is dropped, silently."""
+        rules = "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; " \
+                "add chain inet cut out { type filter hook output priority 0; }; " \
+                "add rule inet cut in iifname eth0 drop; add rule inet cut out oifname eth0 drop"
+        subprocess.run(["ip", "netns", "exec", server.namespace, "nft", rules], check=True, timeout=10)
+
+    def heal(self, server):
+        subprocess.run(["ip", "netns", "exec", server.namespace, "nft", "delete table inet cut"], check=True, timeout=10)
+
+    def test_a_leader_that_is_cut_off_is_replaced_and_follows_when_it_is_healed(self):
+        for server in self.servers:
+            server.start()
+        old = self.wait_for_leader(self.servers)
+        self.wait_for_links(self.servers, 2)
+        rest = [server for server in self.servers if server is not old]
+
+        self.cut(old)
+        new = self.wait_for_leader(rest)
+        wait_until("the old one no longer leads", lambda: not old.leads())
+        wait_until("the others have given its links up", lambda: all(server.links() == 1 for server in rest), 20)
+
+        self.heal(old)
+        self.wait_for_links(self.servers, 2)
+        wait_until("it follows", lambda: old.metrics().get("roster_raft_applied_index")
+                   == new.metrics().get("roster_raft_applied_index"))
+        self.assertEqual(len([server for server in self.servers if server.leads()]), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
