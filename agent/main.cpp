@@ -304,12 +304,15 @@ private:
         unready_.expires_after(after);
         unready_.async_wait([this](const auto& cancelled) {
             if (cancelled || ready_) return;
-            log().warn("not ready: {} coord={}",
-                       connected_ ? "still reading the catalog"
-                                  : "no session with the coordination core yet",
-                       ensemble_);
+            log().warn("not ready: {} coord={}", what_is_missing(), ensemble_);
             complain_until_ready(60s);
         });
+    }
+
+    [[nodiscard]] std::string what_is_missing() const {
+        if (connected_) return "still reading the catalog";
+        auto server = core_ ? core_->server().waits_for() : std::string();
+        return server.empty() ? "no session with the coordination core yet" : server;
     }
 
     // What the files declare, all of it: the registrar finds the difference.

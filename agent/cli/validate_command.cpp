@@ -27,9 +27,11 @@ void print_warnings(const Console& console,
                     const Configured<Config>& configured) {
     const auto* config = std::get_if<Config>(&configured);
     if (config == nullptr) return;
-    for (const auto* files : {&config->coord.tls.files, &config->coord.connect_tls.files}) {
-        if (files->certificate.empty()) continue;
-        const auto warning = coord::find_warning(*files);
+    const auto& coord = config->coord;
+    const auto* const peers = coord.peer_tls ? &*coord.peer_tls : nullptr;
+    for (const auto* files : {&coord.tls.files, &coord.connect_tls.files, peers}) {
+        if (files == nullptr || files->certificate.empty()) continue;
+        const auto warning = ::coord::find_warning(*files);
         if (warning.empty()) continue;
         console.err << file << ": warning: " << files->certificate.string() << ": " << warning
                     << "\n";

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <random>
@@ -88,6 +89,9 @@ struct PeerLinks::Parts : std::enable_shared_from_this<PeerLinks::Parts> {
 
     asio::io_context& io;
     const PeerLinksOptions options;
+    // Both read the same files, as one side of TLS each.
+    const std::unique_ptr<TlsContext> accepting_tls;
+    const std::unique_ptr<TlsContext> dialling_tls;
     const std::shared_ptr<PeerAcceptor> acceptor;
     const std::string address;
     PeerCounters counters;
@@ -123,8 +127,6 @@ private:
     void tell_state();
 
     const std::uint64_t incarnation_ = random_number();
-    std::unique_ptr<TlsContext> accepting_tls_;
-    std::unique_ptr<TlsContext> dialling_tls_;
     PeerDialler dialler_;
     std::optional<PeerRegister> register_;
     std::map<std::string, Hello> heard_;        // by its address, while this one forms
@@ -145,10 +147,10 @@ private:
 PeerLinks::Parts::Parts(asio::io_context& context, PeerLinksOptions given)
     : io(context),
       options(std::move(given)),
+      accepting_tls(tls_of(io, TlsRole::server, options.tls)),
+      dialling_tls(tls_of(io, TlsRole::client, options.tls)),
       acceptor(std::make_shared<PeerAcceptor>(io, options.listen)),
       address(own_address(options, acceptor->port())),
-      accepting_tls_(tls_of(io, TlsRole::server, options.tls)),
-      dialling_tls_(tls_of(io, TlsRole::client, options.tls)),
       dialler_(io,
                {options.retry_first, options.retry_longest, static_cast<unsigned>(random_number())},
                {[this](const auto& where) { return is_wanted(where); },
@@ -273,7 +275,7 @@ void PeerLinks::Parts::accept(PeerStream::Socket socket) {
 
 Task<void> PeerLinks::Parts::welcome(StreamPtr stream) {
     const auto who = stream->remote_address();
-    const auto tls = accepting_tls_ ? accepting_tls_->current() : nullptr;
+    const auto tls = accepting_tls ? accepting_tls->current() : nullptr;
     const auto met = co_await hear_hello(stream, tls);
     --strangers_;
     if (stopped_) co_return;
@@ -355,7 +357,7 @@ Task<void> PeerLinks::Parts::visit(std::string where) {
     const auto stream =
         keep(std::make_shared<PeerStream>(io, user_timeout()), options.connect_timeout);
     const auto purpose = expects_link(where) ? PeerPurpose::link : PeerPurpose::ask;
-    const auto tls = dialling_tls_ ? dialling_tls_->current() : nullptr;
+    const auto tls = dialling_tls ? dialling_tls->current() : nullptr;
     const auto met = co_await say_hello(stream, tls, where, hello(purpose));
     if (stopped_) co_return;
     const auto* const from = std::get_if<Hello>(&met);
@@ -465,7 +467,7 @@ Task<Result<StreamPtr>> PeerLinks::Parts::dial_for_snapshot(MemberId from) {
     const auto where = register_->address_of(from);
     const auto stream =
         keep(std::make_shared<PeerStream>(io, user_timeout()), options.handshake_timeout);
-    const auto tls = dialling_tls_ ? dialling_tls_->current() : nullptr;
+    const auto tls = dialling_tls ? dialling_tls->current() : nullptr;
     const auto met = co_await say_hello(stream, tls, where, hello(PeerPurpose::fetch));
     const auto* const answered = std::get_if<Hello>(&met);
     const bool good = !stopped_ && answered != nullptr && answered->id == from &&
@@ -533,7 +535,17 @@ std::string PeerLinks::state() const {
 
 std::vector<Metric> PeerLinks::metrics() const {
     parts_->counters.waiting = waiting().size();
-    return parts_->counters.metrics();
+    auto metrics = parts_->counters.metrics();
+    if (!parts_->accepting_tls) return metrics;
+    auto of_tls = parts_->accepting_tls->metrics("roster_raft_peer_tls");
+    std::move(of_tls.begin(), of_tls.end(), std::back_inserter(metrics));
+    return metrics;
+}
+
+void PeerLinks::reload_tls() {
+    if (!parts_->accepting_tls) return;
+    parts_->accepting_tls->reload();
+    parts_->dialling_tls->reload();
 }
 
 }  // namespace coord

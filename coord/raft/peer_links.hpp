@@ -71,6 +71,9 @@ public:
                         std::filesystem::path into,
                         std::function<void(Result<void>)> done) override;
 
+    // Reads the certificates now, instead of when they are seen to have changed.
+    void reload_tls();
+
     // Servers without a cluster that have asked lately, to be added by an operator.
     [[nodiscard]] std::vector<Member> waiting() const;
     // What a server that is not yet a member waits for, in words; empty for a member.

@@ -242,6 +242,7 @@ std::vector<std::uint16_t> Server::ports() const { return parts_->ports; }
 
 void Server::reload_tls() {
     if (parts_->tls) parts_->tls->reload();
+    if (parts_->links) parts_->links->reload_tls();
 }
 
 std::vector<Metric> Server::metrics() const {
@@ -265,6 +266,14 @@ ServerStatus Server::status() const {
             serving ? parts_->address : "",
             {parts_->address},
             parts_->counters.last_zxid.value()};
+}
+
+std::string Server::waits_for() const {
+    return parts_->links ? parts_->links->state() : std::string();
+}
+
+std::vector<Member> Server::waiting_servers() const {
+    return parts_->links ? parts_->links->waiting() : std::vector<Member>();
 }
 
 Application Server::Parts::application() {

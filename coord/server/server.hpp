@@ -9,6 +9,7 @@
 
 #include "coord/base/metrics.hpp"
 #include "coord/base/result.hpp"
+#include "coord/raft/configuration.hpp"
 #include "coord/server/server_options.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -46,6 +47,10 @@ public:
     [[nodiscard]] std::vector<std::uint16_t> ports() const;
     [[nodiscard]] std::vector<Metric> metrics() const;
     [[nodiscard]] ServerStatus status() const;
+    // Of any thread: what it waits for to be a member of a cluster, in words; empty for a member.
+    [[nodiscard]] std::string waits_for() const;
+    // Of any thread: servers that wait to be added to this one's cluster.
+    [[nodiscard]] std::vector<Member> waiting_servers() const;
 
 private:
     struct Parts;

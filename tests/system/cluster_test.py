@@ -132,11 +132,12 @@ class Cluster(unittest.TestCase):
 
 
 class OnLoopback(Cluster):
-    def make(self, count=3, **more):
+    def make(self, count=3, more=lambda address: ""):
         ports = [(free_port(), free_port(), free_port()) for _ in range(count)]
         addresses = [f"127.0.0.{i + 1}:{ports[i][2]}" for i in range(count)]
         for i in range(count):
-            self.servers.append(Server(f"n{i + 1}", f"127.0.0.{i + 1}", addresses, self.directory, ports[i], **more))
+            self.servers.append(Server(f"n{i + 1}", f"127.0.0.{i + 1}", addresses, self.directory, ports[i],
+                                       more=more(f"127.0.0.{i + 1}")))
         return self.servers
 
     def test_three_servers_form_one_cluster_once_all_are_there(self):
@@ -146,6 +147,7 @@ class OnLoopback(Cluster):
         wait_until("they say whom they wait for",
                    lambda: f"no answer from {second.peer_address}\n" in first.log()
                    and f"no answer from {second.peer_address}\n" in third.log())
+        wait_until("the agent says so too", lambda: "not ready: a new cluster waits for all its servers" in first.log())
         wait_until("it is counted", lambda: first.metrics().get("roster_raft_peer_forming") == 1)
         self.assertIsNone(self.leader_of([first, third]))
 
@@ -228,6 +230,43 @@ class OnLoopback(Cluster):
                                                      for server in self.servers[:2]))
         self.assertFalse(lost.leads())
         self.wait_for_leader(self.servers[:2])
+
+    def certificate(self, authority, address):
+        """The files of [coord.peer_tls], with a certificate for this address."""
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        folder = self.directory / "tls"
+        folder.mkdir(exist_ok=True)
+
+        def openssl(*arguments):
+            subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=30)
+
+        ca, ca_key = folder / f"{authority}.pem", folder / f"{authority}.key"
+        if not ca.exists():
+            openssl("req", "-x509", *key, "-subj", f"/CN={authority}", "-days", "2", "-keyout", ca_key, "-out", ca)
+        own, own_key = folder / f"{authority}-{address}.pem", folder / f"{authority}-{address}.key"
+        openssl("req", "-new", *key, "-subj", "/CN=server", "-keyout", own_key, "-out", folder / "request")
+        (folder / "names").write_text(f"subjectAltName=IP:{address}")
+        openssl("x509", "-req", "-in", folder / "request", "-CA", ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "2",
+                "-extfile", folder / "names", "-out", own)
+        return f'[coord.peer_tls]\ncert = "{own}"\nkey = "{own_key}"\nca = "{ca}"\n'
+
+    def test_over_tls_a_server_with_a_strange_certificate_stays_outside(self):
+        authorities = {"127.0.0.1": "ours", "127.0.0.2": "ours", "127.0.0.3": "another"}
+        first, second, strange = self.make(more=lambda address: self.certificate(authorities[address], address))
+        for server in self.servers:
+            server.start()
+        wait_until("the stranger is refused", lambda: first.metrics() and first.refused("certificate") > 0
+                   and strange.refused("certificate") > 0)
+        self.assertTrue(all(server.cluster() is None for server in self.servers))
+
+        strange.kill()
+        strange.config.write_text(re.sub(r"\[coord.peer_tls\][^[]*", self.certificate("ours", "127.0.0.3"),
+                                         strange.config.read_text()))
+        strange.start()
+
+        self.wait_for_leader(self.servers)
+        self.wait_for_links(self.servers, 2)
+        self.assertEqual(len({server.cluster() for server in self.servers}), 1)
 
     def test_different_lists_of_servers_are_named(self):
         one, other = self.make(2)
