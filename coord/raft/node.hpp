@@ -41,7 +41,7 @@ struct NodeOptions {
     std::size_t snapshot_slice = 2000;                        // znodes a slice, about 1 ms
     std::size_t trailing_entries = 20'000;                    // kept for members that lag
     std::size_t memory_bytes = std::size_t{8} << 20U;         // of them, in memory
-    std::size_t entry_bytes_max = std::size_t{16} << 20U;
+    std::size_t entry_bytes_max = std::size_t{4} << 20U;      // fits into a frame between peers
     std::size_t in_flight_entries_max = 4096;
     std::size_t in_flight_bytes_max = std::size_t{64} << 20U;
 };

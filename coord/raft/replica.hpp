@@ -72,7 +72,7 @@ struct MemberStatus {
 struct ReplicaOptions {
     DriverOptions driver;
     std::size_t snapshot_log_bytes = std::size_t{64} << 20U;
-    std::size_t entry_bytes_max = std::size_t{16} << 20U;
+    std::size_t entry_bytes_max = std::size_t{4} << 20U;  // fits into a frame between peers
     std::size_t in_flight_entries_max = 4096;
     std::size_t in_flight_bytes_max = std::size_t{64} << 20U;
     std::size_t message_bytes_max = std::size_t{1}
