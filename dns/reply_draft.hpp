@@ -90,7 +90,7 @@ private:
 
     std::span<std::uint8_t> buffer_;
     const Query& query_;
-    const OptContent& opt_;
+    const OptContent opt_;
     std::size_t at_;
     std::size_t end_;  // of the records; behind it is room for OPT
     std::size_t opt_at_ = 0;

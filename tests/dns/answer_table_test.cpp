@@ -224,5 +224,33 @@ TEST(AnswerTable, readers_see_whole_answers_while_names_come_change_and_go) {
     EXPECT_EQ(wrong, (std::array<int, 3>{}));
 }
 
+TEST(AnswerTable, readers_find_what_stays_while_the_table_grows_and_is_swept) {
+    AnswerTable table;
+    const auto name = [](const char* kind, int i) { return key(kind + std::to_string(i)); };
+    for (int i = 0; i < 100; ++i) table.put(Space::forward, name("stays", i), {});
+    table.commit(1, Freshness::current);
+    std::atomic<bool> done{false};
+    std::atomic<int> missed{0};
+    std::thread reader([&] {
+        for (int i = 0; !done.load(); i = (i + 1) % 100) {
+            const ReadSection section;
+            if (table.find(Space::forward, octets(name("stays", i))) == nullptr) ++missed;
+            if (table.find(Space::forward, octets(name("never", i))) != nullptr) ++missed;
+        }
+    });
+
+    for (int round = 0; round < 5; ++round) {
+        for (int i = 0; i < 4000; ++i) table.put(Space::forward, name("comes", i), {});
+        table.commit(2, Freshness::current);
+        for (int i = 0; i < 4000; ++i) table.remove(Space::forward, name("comes", i));
+        table.commit(3, Freshness::current);
+    }
+    done = true;
+    reader.join();
+
+    EXPECT_EQ(missed.load(), 0);
+    EXPECT_EQ(table.names(), 100U);
+}
+
 }  // namespace
 }  // namespace dns
