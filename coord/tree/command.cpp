@@ -14,6 +14,7 @@ void encode(Encoder& out, const Command& command) {
     out.int32(static_cast<std::int32_t>(command.op));
     out.int64(static_cast<std::int64_t>(command.session));
     out.int64(command.time_ms);
+    out.boolean(command.enforces_quota);
     if (command.op == OpCode::create_session) {
         out.int32(command.timeout_ms);
         out.ustring({command.password.data(), command.password.size()});
@@ -31,6 +32,7 @@ Command decode_command(Decoder& in) {
     command.op = OpCode{in.int32()};
     command.session = SessionId{in.int64()};
     command.time_ms = in.int64();
+    command.enforces_quota = in.boolean();
     if (command.op == OpCode::create_session) {
         command.timeout_ms = in.int32();
         const auto password = in.ustring();

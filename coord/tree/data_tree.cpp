@@ -56,7 +56,7 @@ void DataTree::put_branch(NodeId id, const BranchImage& image, std::int32_t chil
     auto& branch = store_.make_branch(id);
     branch.creates = image.creates;
     branch.pzxid = image.pzxid;
-    branch.num_children += children_added;
+    if (children_added != 0) store_.count_children(id, children_added);
 }
 
 NodeId DataTree::create(const NewZnode& znode, Zxid zxid, std::int64_t time_ms) {
@@ -88,14 +88,21 @@ void DataTree::set_data(NodeId id,
                         std::optional<std::string_view> data,
                         Zxid zxid,
                         std::int64_t time_ms) {
+    replace_data(id, data);
     auto& node = store_[id];
+    node.mzxid = zxid;
+    node.mtime = time_ms;
+    node.version = static_cast<std::int32_t>(static_cast<std::uint32_t>(node.version) + 1);
+}
+
+void DataTree::rewrite_data(NodeId id, std::string_view data) { replace_data(id, data); }
+
+void DataTree::replace_data(NodeId id, std::optional<std::string_view> data) {
+    const auto& node = store_[id];
     DataImage before{nullptr, node.data_size, node.mzxid, node.mtime, node.version};
     data_bytes_ -= bytes_of(id);
     before.bytes = store_.replace_data(id, data);
     data_bytes_ += bytes_of(id);
-    node.mzxid = zxid;
-    node.mtime = time_ms;
-    node.version = static_cast<std::int32_t>(static_cast<std::uint32_t>(node.version) + 1);
     changes_.push_back({id, std::move(before)});
 }
 
@@ -211,7 +218,7 @@ NodeId DataTree::restore(NodeId parent,
         data_bytes_ -= bytes_of(id);
         store_.replace_data(id, image.data);
     } else {
-        ++store_.make_branch(parent).num_children;
+        store_.count_children(parent, 1);
     }
     data_bytes_ += bytes_of(id);
     auto& node = store_[id];

@@ -52,6 +52,8 @@ public:
     NodeId create(const NewZnode& znode, Zxid zxid, std::int64_t time_ms);
     void remove(NodeId id, Zxid zxid);
     void set_data(NodeId id, std::optional<std::string_view> data, Zxid zxid, std::int64_t time_ms);
+    // Replaces the data and nothing else: no client wrote it.
+    void rewrite_data(NodeId id, std::string_view data);
     void set_acl(NodeId id, const AclList& acl);
 
     // What was done since the last commit or rollback becomes final, or was never done.
@@ -82,6 +84,7 @@ private:
     [[nodiscard]] BranchImage branch_image(NodeId id) const;
     void put_branch(NodeId id, const BranchImage& image, std::int32_t children_added);
     [[nodiscard]] std::size_t bytes_of(NodeId id) const;
+    void replace_data(NodeId id, std::optional<std::string_view> data);
     void register_owner(NodeId id);
     void deregister_owner(NodeId id);
 

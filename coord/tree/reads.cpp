@@ -33,16 +33,6 @@ NodeId find(const ZnodeStore& znodes, std::string_view path) {
     return znodes.find(path.empty() ? "/" : path);
 }
 
-// Depth first, without recursion: a tree may be as deep as a path is long.
-std::int32_t descendants(const ZnodeStore& znodes, NodeId top) {
-    std::int32_t count = 0;
-    for (auto id = znodes.next_below(top, top); id != NodeId::none;
-         id = znodes.next_below(top, id)) {
-        ++count;
-    }
-    return count;
-}
-
 }  // namespace
 
 ReadOutcome Reads::read(OpCode op, std::string_view body) const {
@@ -134,7 +124,7 @@ ReadOutcome Reads::count_descendants(std::string_view path) const {
     const auto id = find(tree_.znodes(), path);
     if (const auto error = readable(id, perm::read); error != Errc::ok) return failure(error);
     ReadOutcome outcome;
-    Encoder(outcome.body).int32(descendants(tree_.znodes(), id));
+    Encoder(outcome.body).int32(tree_.znodes().branch(id).descendants);
     return outcome;
 }
 

@@ -4,6 +4,7 @@
 #include "coord/tree/acl.hpp"
 #include "coord/tree/data_tree.hpp"
 #include "coord/tree/multi.hpp"
+#include "coord/tree/quota.hpp"
 #include "coord/tree/reads.hpp"
 #include "coord/tree/session_table.hpp"
 #include "coord/tree/snapshot_reader.hpp"
@@ -56,6 +57,7 @@ Outcome StateMachine::apply(const Command& command) {
     tree.commit();
     if (outcome.closed_session) sessions.close(*outcome.closed_session);
     outcome.events = std::move(transaction.events());
+    outcome.quota_excesses = std::move(transaction.quota_excesses());
     return outcome;
 }
 
@@ -105,6 +107,10 @@ std::vector<std::string> StateMachine::due_for_removal(std::int64_t now_ms,
 std::size_t StateMachine::znode_count() const { return state_->tree.znodes().size(); }
 std::size_t StateMachine::ephemeral_count() const { return state_->sessions.ephemeral_count(); }
 std::size_t StateMachine::data_bytes() const { return state_->tree.data_bytes(); }
+
+std::vector<QuotaView> StateMachine::quotas(std::size_t max) const {
+    return Quota::all(state_->tree, max);
+}
 
 std::vector<std::pair<SessionId, std::vector<std::string>>> StateMachine::ephemerals() const {
     std::vector<std::pair<SessionId, std::vector<std::string>>> all;

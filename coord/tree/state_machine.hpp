@@ -30,6 +30,9 @@ struct Command {
     std::int64_t time_ms = 0;     // milliseconds since 1970, by the proposer's clock
     std::int32_t timeout_ms = 0;  // create_session only
     Password password{};          // create_session only
+    // Whether hard quotas are more than advice: decided by who proposes, so that every replica, and
+    // every replay of the log whatever its configuration, comes to the same result.
+    bool enforces_quota = false;
     std::vector<Id> ids;          // who the connection is, for ACLs; besides world:anyone
     std::string_view body;        // the request's body, as the client sent it
 };
@@ -48,12 +51,30 @@ struct Event {
     std::vector<Acl> acl = {};  // of the znode, unless everybody may do everything with it
 };
 
+// A change came upon a quota's limit; a hard one, if quotas are enforced, refused it.
+struct QuotaExcess {
+    std::string path;  // that has the quota
+    const char* what = "";  // "znodes" or "bytes"
+    bool is_hard = false;
+    std::int64_t would_be = 0;
+    std::int64_t limit = 0;
+};
+
+struct QuotaView {
+    std::string path;
+    std::int64_t count_limit = -1;  // the hard one if there is one; -1: none
+    std::int64_t byte_limit = -1;
+    std::int64_t count = -1;
+    std::int64_t bytes = -1;
+};
+
 struct Outcome {
     Zxid zxid{};
     Errc error{};
     std::string body;  // of the reply, when error is ok; so it is for a multi that failed, too
     std::vector<Event> events;
     std::optional<SessionId> closed_session;
+    std::vector<QuotaExcess> quota_excesses;
 };
 
 enum class WatchTableKind { data, child };
@@ -110,6 +131,8 @@ public:
     [[nodiscard]] std::size_t znode_count() const;
     [[nodiscard]] std::size_t ephemeral_count() const;
     [[nodiscard]] std::size_t data_bytes() const;  // approximate: paths and data
+    // The quotas that are set, at most `max` of them.
+    [[nodiscard]] std::vector<QuotaView> quotas(std::size_t max) const;
     // (session, its ephemeral paths), for the four-letter word `dump`.
     [[nodiscard]] std::vector<std::pair<SessionId, std::vector<std::string>>> ephemerals() const;
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cassert>
 #include <cstdio>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -62,6 +63,10 @@ std::string with_sequence(std::string_view path, std::int32_t sequence) {
     const auto size = std::snprintf(digits.data(), digits.size(), "%010d", sequence);
     assert(size >= 10);
     return std::string(path).append(digits.data(), static_cast<std::size_t>(size));
+}
+
+std::int64_t size_of(std::optional<std::string_view> data) {
+    return data ? static_cast<std::int64_t>(data->size()) : 0;
 }
 
 bool is_version(std::int32_t expected, std::int32_t version) {
@@ -156,6 +161,8 @@ Errc Transaction::create(OpCode op, const CreateRequest& request, Encoder& reply
     if (owner_kind(znodes[parent].owner) == OwnerKind::session) {
         return Errc::no_children_for_ephemerals;
     }
+    const auto refused = check_quota(path, {1, size_of(request.data)});
+    if (refused != Errc::ok) return refused;
 
     const auto owner = owner_of(op, *mode, request.ttl_ms, command_.session);
     const auto id =
@@ -164,6 +171,7 @@ Errc Transaction::create(OpCode op, const CreateRequest& request, Encoder& reply
                      command_.time_ms);
     reply.ustring(path);
     if (op != OpCode::create) reply.stat(tree_.stat(id));
+    quota_.note_created(path, request.data);
     tell({EventType::node_created, std::string(path), true, false}, id);
     tell({EventType::node_children_changed, std::string(parent_path(path)), false, true}, parent);
     return Errc::ok;
@@ -188,7 +196,17 @@ void Transaction::remove(NodeId id, std::string_view path) {
     const auto above = std::string(parent_path(path));
     tell({EventType::node_deleted, std::string(path), true, true}, id);
     tell({EventType::node_children_changed, above, false, true}, tree_.znodes().find(above));
+    const auto bytes = size_of(tree_.znodes()[id].data());
     tree_.remove(id, zxid_);
+    quota_.note(path, {-1, -bytes});
+}
+
+Errc Transaction::check_quota(std::string_view path, Usage change) {
+    auto found = quota_.excesses(path, change);
+    if (found.empty()) return Errc::ok;
+    const bool is_refused = command_.enforces_quota && found.back().is_hard;
+    std::move(found.begin(), found.end(), std::back_inserter(excesses_));
+    return is_refused ? Errc::quota_exceeded : Errc::ok;
 }
 
 void Transaction::tell(Event event, NodeId id) {
@@ -202,9 +220,13 @@ Errc Transaction::set_data(const SetDataRequest& request, Encoder& reply) {
     const auto id = tree_.znodes().find(request.path);
     if (id == NodeId::none) return Errc::no_node;
     if (!may(perm::write, id)) return Errc::no_auth;
+    const auto more = size_of(request.data) - size_of(tree_.znodes()[id].data());
+    const auto refused = check_quota(request.path, {0, more});
+    if (refused != Errc::ok) return refused;
     if (!is_version(request.version, tree_.znodes()[id].version)) return Errc::bad_version;
     tree_.set_data(id, request.data, zxid_, command_.time_ms);
     reply.stat(tree_.stat(id));
+    quota_.note(request.path, {0, more});
     tell({EventType::node_data_changed, std::string(request.path), true, false}, id);
     return Errc::ok;
 }

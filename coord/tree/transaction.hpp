@@ -11,6 +11,7 @@
 #include "coord/proto/error.hpp"
 #include "coord/proto/requests.hpp"
 #include "coord/tree/data_tree.hpp"
+#include "coord/tree/quota.hpp"
 #include "coord/tree/session_table.hpp"
 #include "coord/tree/state_machine.hpp"
 
@@ -23,7 +24,7 @@ namespace coord {
 class Transaction {
 public:
     Transaction(DataTree& tree, const SessionTable& sessions, const Command& command, Zxid zxid)
-        : tree_(tree), sessions_(sessions), command_(command), zxid_(zxid) {}
+        : tree_(tree), sessions_(sessions), command_(command), zxid_(zxid), quota_(tree) {}
 
     // Any write but a multi, as the client sent it. Appends the reply's body.
     [[nodiscard]] Errc apply(OpCode op, std::string_view body, Encoder& reply);
@@ -39,18 +40,23 @@ public:
 
     [[nodiscard]] bool has_session() const { return sessions_.find(command_.session) != nullptr; }
     [[nodiscard]] std::vector<Event>& events() { return events_; }
+    [[nodiscard]] std::vector<QuotaExcess>& quota_excesses() { return excesses_; }
 
 private:
     [[nodiscard]] bool may(std::int32_t perms, NodeId id) const;
     void remove(NodeId id, std::string_view path);
     // Who may hear of it is for the ACL of the moment: what follows in a multi may remove the znode.
     void tell(Event event, NodeId id);
+    // ok, or quota_exceeded.
+    [[nodiscard]] Errc check_quota(std::string_view path, Usage change);
 
     DataTree& tree_;
     const SessionTable& sessions_;
     const Command& command_;
     Zxid zxid_;
+    Quota quota_;
     std::vector<Event> events_;
+    std::vector<QuotaExcess> excesses_;
 };
 
 // May the reaper remove this container or TTL znode at `now_ms`? Only without children: a container

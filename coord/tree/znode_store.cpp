@@ -165,6 +165,13 @@ Branch& ZnodeStore::make_branch(NodeId id) {
     return branches_[node.branch];
 }
 
+void ZnodeStore::count_children(NodeId parent, std::int32_t added) {
+    make_branch(parent).num_children += added;
+    for (auto id = parent; id != NodeId::none; id = nodes_[id].parent) {
+        branches_[nodes_[id].branch].descendants += added;
+    }
+}
+
 // `id` or the first of its younger siblings that is not removed.
 NodeId ZnodeStore::first_there(NodeId id) const {
     while (id != NodeId::none && nodes_[id].is_removed()) id = nodes_[id].next;

@@ -44,6 +44,8 @@ public:
     // Those of a znode that never had a child are all zero, but for pzxid.
     [[nodiscard]] Branch branch(NodeId id) const;
     Branch& make_branch(NodeId id);
+    // So many children more; the descendants of all that stand above change with them.
+    void count_children(NodeId parent, std::int32_t added);
 
     // The children that are there, oldest first.
     template <class Visit>

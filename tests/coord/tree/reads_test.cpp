@@ -100,6 +100,12 @@ TEST(Reads, count_everything_below_a_znode) {
     EXPECT_EQ(count("/a"), 3);
     EXPECT_EQ(count("/e"), 0);
     EXPECT_EQ(count("/"), 8);
+    machine.remove("/a/b/c");
+    EXPECT_EQ(count("/a"), 2);
+    machine.apply(OpCode::multi,
+                  MultiBody().remove("/a/b").create("/a/x").create("/a/x/y").remove("/no").done());
+    EXPECT_EQ(count("/a"), 2);
+    EXPECT_EQ(count("/"), 7);
 }
 
 TEST(Reads, list_this_sessions_ephemerals_below_a_prefix) {
