@@ -4,6 +4,7 @@
 #include "agent/config_table.hpp"
 #include "agent/endpoint.hpp"
 #include "agent/url.hpp"
+#include "coord/proto/four_letter_word.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -489,6 +490,36 @@ void check_peers(TableReader& in, const CoordConfig& coord) {
     }
 }
 
+Kind<std::size_t> kind_of_limit(std::size_t least, std::size_t most) {
+    return integer<std::size_t>(static_cast<std::int64_t>(least), static_cast<std::int64_t>(most));
+}
+
+Kind<milliseconds> kind_of_limit(milliseconds least, milliseconds most) {
+    return duration(least, most);
+}
+
+void read_limits(TableReader& in, coord::ServerLimits& limits) {
+    coord::each_limit(limits, [&](const char* key, auto& value, auto least, auto most) {
+        in.take(key, value, kind_of_limit(least, most));
+    });
+    if (limits.session_timeout_min > limits.session_timeout_max) {
+        in.report("\"session_timeout_min\" is longer than \"session_timeout_max\" (" +
+                      format_duration(limits.session_timeout_max) + ")",
+                  "session_timeout_min");
+    }
+    if (limits.output_pause_bytes > limits.output_bytes_max) {
+        in.report("\"output_pause_bytes\" is more than \"output_bytes_max\" (" +
+                      std::to_string(limits.output_bytes_max) + ")",
+                  "output_pause_bytes");
+    }
+    in.finish();
+}
+
+bool is_four_letter_word(std::string_view text) {
+    const auto& names = coord::four_letter_word_names;
+    return text == "*" || std::find(names.begin(), names.end(), text) != names.end();
+}
+
 void read_coord(TableReader& in, CoordConfig& coord) {
     in.take("connect",
             coord.connect,
@@ -502,6 +533,12 @@ void read_coord(TableReader& in, CoordConfig& coord) {
     in.take("write_patience", coord.write_patience, duration({}, write_patience_max));
     read_section(in, "tls", coord.tls, read_coord_tls);
     read_section(in, "connect_tls", coord.connect_tls, read_coord_connect_tls);
+    in.take_list("four_letter_words",
+                 coord.four_letter_words,
+                 text_that("one of ZooKeeper's four-letter words, such as \"mntr\", or \"*\"",
+                           is_four_letter_word));
+    in.take("enforce_quota", coord.enforce_quota, boolean());
+    read_section(in, "limits", coord.limits, read_limits);
     in.take("peer_listen",
             coord.peer_listen,
             text_that("an address such as \"10.0.0.1:2888\"", is_server_listener));

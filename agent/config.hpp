@@ -8,7 +8,9 @@
 //          mistyped keys are errors that name the nearest known key.
 
 #include "agent/service.hpp"
+#include "coord/base/server_limits.hpp"
 #include "coord/base/tls_context.hpp"
+#include "coord/proto/four_letter_word.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -99,6 +101,12 @@ struct CoordConfig {
         5'000};  // then a write that waits is answered: not yet
     CoordTlsConfig tls;
     CoordConnectTlsConfig connect_tls;
+    // Of the embedded core: a prompt expiry, half a second late at most.
+    coord::ServerLimits limits{.tick = std::chrono::milliseconds(500),
+                               .session_timeout_min = std::chrono::milliseconds(1000)};
+    std::vector<std::string> four_letter_words{coord::four_letter_words_default.begin(),
+                                               coord::four_letter_words_default.end()};  // "*": all
+    bool enforce_quota = false;  // as ZooKeeper: hard quotas are told of only
 };
 
 struct ChecksConfig {

@@ -117,8 +117,14 @@ coord::ServerOptions core_options(const agent::Config& config) {
     options.peers = peer_options(config.coord);
     options.servers = config.coord.servers;
     options.data_dir = config.data_dir / "coord";
-    options.tick = 500ms;  // Expiry at most half a second late.
-    options.session_timeout_min = 1s;
+    static_cast<coord::ServerLimits&>(options) = config.coord.limits;
+    // What this agent asks for it is to get.
+    options.session_timeout_min =
+        std::min(options.session_timeout_min, config.coord.session_timeout);
+    options.session_timeout_max =
+        std::max(options.session_timeout_max, config.coord.session_timeout);
+    options.four_letter_words = config.coord.four_letter_words;
+    options.enforce_quota = config.coord.enforce_quota;
     return options;
 }
 

@@ -31,6 +31,7 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds first_pause{10};
 constexpr std::chrono::milliseconds longest_pause{1000};
+constexpr std::chrono::milliseconds pace_min{100};  // between pings
 // A port of our own host that is closed now is most likely a server that is about to start.
 constexpr std::chrono::milliseconds longest_pause_nearby{20};
 
@@ -109,8 +110,10 @@ std::string ClientSession::full_path(std::string_view path) const {
 
 std::string ClientSession::client_path(std::string_view full_path) const {
     if (chroot_.empty() || !full_path.starts_with(chroot_)) return std::string(full_path);
-    full_path.remove_prefix(chroot_.size());
-    return full_path.empty() ? "/" : std::string(full_path);
+    const auto below = full_path.substr(chroot_.size());
+    if (below.empty()) return "/";
+    // "/application" is not below "/app".
+    return std::string(below.front() == '/' ? below : full_path);
 }
 
 // ---- the life of a connection
@@ -494,17 +497,19 @@ void ClientSession::watch_over() {
     if (over_) return;
     const auto now = Clock::now();
     const bool connected = state_ == SessionState::connected;
-    auto wake = connected ? heard_ + timeout_ * 2 / 3 : join_by_;
+    // However short a timeout the server grants: a ping in every turn would help nobody.
+    const auto third = std::max(timeout_ / 3, pace_min);
+    auto wake = connected ? heard_ + 2 * third : join_by_;
     if (now >= wake) {
         log().debug("server is silent session={}", hex(identity_.id));
         return link_->cut();
     }
     if (connected) {
-        if (now >= sent_ + timeout_ / 3) {
+        if (now >= sent_ + third) {
             send(OpCode::ping, {}, ping_xid);
             sent_ = now;
         }
-        wake = std::min(wake, sent_ + timeout_ / 3);
+        wake = std::min(wake, sent_ + third);
     }
     watchdog_.expires_at(wake);
     watchdog_.async_wait([weak = weak_from_this()](const Error& cancelled) {

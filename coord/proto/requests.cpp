@@ -174,7 +174,7 @@ void WatchRequest::encode(Encoder& out) const {
 
 WatchRequest WatchRequest::decode(Decoder& in) {
     WatchRequest request;
-    request.path = in.ustring();
+    request.path = in.nullable_ustring().value_or(std::string_view());
     request.mode = in.int32();
     return request;
 }

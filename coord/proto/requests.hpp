@@ -84,7 +84,7 @@ struct RemoveRequest {  // also check: path and version
 };
 
 struct SetDataRequest {
-    std::string_view path;
+    std::string_view path;  // null reads as ""
     std::optional<std::string_view> data;
     std::int32_t version = -1;
 
@@ -93,7 +93,7 @@ struct SetDataRequest {
 };
 
 struct SetAclRequest {
-    std::string_view path;
+    std::string_view path;  // null reads as ""
     std::optional<std::vector<Acl>> acl;
     std::int32_t version = -1;
 
@@ -112,7 +112,7 @@ struct ReadRequest {
 
 // add_watch (mode is a WatchMode), check_watches and remove_watches (mode is a WatcherType).
 struct WatchRequest {
-    std::string_view path;
+    std::string_view path;  // null reads as ""
     std::int32_t mode = 0;
 
     void encode(Encoder& out) const;

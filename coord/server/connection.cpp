@@ -179,7 +179,7 @@ void Connection::consume(std::string_view bytes) {
         input_.append(bytes);
         bytes = input_;
     }
-    // Then the others have their turn: a request of a few bytes may count a whole tree.
+    // Then the others have their turn.
     const auto until = std::chrono::steady_clock::now() + host_.options.turn_max;
     while (const auto rest = take_one(bytes)) {
         bytes = *rest;
@@ -213,8 +213,10 @@ void Connection::keep(std::string_view rest) {
 
 std::optional<std::string_view> Connection::take_one(std::string_view bytes) {
     if (bytes.size() < length_bytes || !host_.processor.listens_to(*this)) return std::nullopt;
-    if (phase == Phase::greeting && is_four_letter_word(bytes.substr(0, length_bytes))) {
-        answer_word(bytes.substr(0, length_bytes));
+    const auto word = bytes.substr(0, length_bytes);
+    if (phase == Phase::greeting && is_four_letter_word(word)) {
+        const auto size = four_letter_word_bytes(word);
+        if (bytes.size() >= size) answer_word(bytes.substr(0, size));
         return std::nullopt;
     }
     const auto length = Decoder(bytes).int32();

@@ -1,5 +1,8 @@
 #include "coord/server/four_letter_words.hpp"
 
+#include "coord/proto/four_letter_word.hpp"
+#include "coord/proto/jute.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +18,8 @@ namespace coord {
 namespace {
 
 using std::chrono::milliseconds;
+
+constexpr std::size_t word_bytes = 4;
 
 template <class... Args>
 void line(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
@@ -151,6 +156,9 @@ std::string cons(const FigureSources& sources) {
     return out;
 }
 
+std::size_t number(std::size_t value) { return value; }
+std::int64_t number(milliseconds value) { return value.count(); }
+
 std::string conf(const FigureSources& sources) {
     const auto settings = sources.settings();
     std::string out;
@@ -160,12 +168,19 @@ std::string conf(const FigureSources& sources) {
     line(out, "dataDirSize={}", settings.data_dir_bytes);
     line(out, "dataLogDir={}", settings.data_dir);
     line(out, "dataLogSize={}", settings.data_dir_bytes);
-    line(out, "tickTime={}", settings.tick.count());
-    line(out, "maxClientCnxns={}", settings.connections_per_address_max);
-    line(out, "minSessionTimeout={}", settings.session_timeout_min.count());
-    line(out, "maxSessionTimeout={}", settings.session_timeout_max.count());
+    const auto& limits = settings.limits;
+    line(out, "tickTime={}", limits.tick.count());
+    line(out, "maxClientCnxns={}", limits.connections_per_address_max);
+    line(out, "minSessionTimeout={}", limits.session_timeout_min.count());
+    line(out, "maxSessionTimeout={}", limits.session_timeout_max.count());
     line(out, "clientPortListenBacklog=-1");
     line(out, "serverId=0");
+    // What ZooKeeper's answer has no line for, by the names of the configuration.
+    line(out, "enforceQuota={}", settings.enforces_quota);
+    each_limit(limits, [&](const char* key, const auto& value, const auto&...) {
+        line(out, "limits.{}={}", key, number(value));
+    });
+    out += settings.membership;
     return out;
 }
 
@@ -184,6 +199,25 @@ std::string envi(const FigureSources&) {
     line(out, "os.version={}", static_cast<const char*>(system.release));
     line(out, "user.id={}", getuid());
     return out;
+}
+
+void append_timing(std::string& out, const std::string& name, const Timing& timing) {
+    const auto count = static_cast<double>(std::max<std::uint64_t>(timing.count, 1));
+    line(out, "zk_avg_{}\t{}", name, decimal(static_cast<double>(timing.sum_ms) / count));
+    line(out, "zk_min_{}\t{}", name, timing.min_ms);
+    line(out, "zk_max_{}\t{}", name, timing.max_ms);
+    line(out, "zk_cnt_{}\t{}", name, timing.count);
+    line(out, "zk_sum_{}\t{}", name, timing.sum_ms);
+}
+
+// By the names of 3.6 and later, and of 3.4, which some tools still ask for.
+void append_leader(std::string& out, const LeaderFigures& leader) {
+    line(out, "zk_learners\t{}", leader.followers);
+    line(out, "zk_followers\t{}", leader.followers);
+    line(out, "zk_synced_followers\t{}", leader.synced_followers);
+    line(out, "zk_synced_observers\t{}", leader.synced_observers);
+    line(out, "zk_pending_syncs\t{}", leader.pending_syncs);
+    line(out, "zk_quorum_size\t{}", leader.quorum_size);
 }
 
 std::string mntr(const FigureSources& sources) {
@@ -209,7 +243,12 @@ std::string mntr(const FigureSources& sources) {
     line(out, "zk_open_file_descriptor_count\t{}", process.open_files);
     line(out, "zk_max_file_descriptor_count\t{}", process.open_files_max);
     line(out, "zk_connection_drop_probability\t0.0");
+    line(out, "zk_last_client_response_size\t{}", server.response_bytes_last);
+    line(out, "zk_max_client_response_size\t{}", server.response_bytes_max);
+    line(out, "zk_min_client_response_size\t{}", server.response_bytes_min);
+    if (server.leader) append_leader(out, *server.leader);
     for (const auto& [name, value] : process.counters) line(out, "zk_{}\t{}", name, value);
+    for (const auto& [name, timing] : process.timings) append_timing(out, name, timing);
     return out;
 }
 
@@ -303,24 +342,31 @@ struct Word {
 std::string ruok(const FigureSources&) { return "imok"; }
 std::string isro(const FigureSources& sources) { return sources.serving() ? "rw" : "null"; }
 
-constexpr std::array<Word, 16> words{{{"ruok", ruok, true},
-                                      {"srvr", srvr},
-                                      {"stat", stat},
-                                      {"mntr", mntr},
-                                      {"isro", isro, true},
-                                      {"conf", conf},
-                                      {"cons", cons},
-                                      {"envi", envi, true},
-                                      {"dump", dump},
-                                      {"wchs", wchs},
-                                      {"wchc", wchc},
-                                      {"wchp", wchp},
-                                      {"dirs", dirs},
-                                      {"srst", srst},
-                                      {"crst", crst},
-                                      {"gtmk", [](const FigureSources&) -> std::string {
-                                           return "306";  // ZooKeeper's default trace mask.
-                                       }}}};
+std::string gtmk(const FigureSources& sources) {
+    return std::to_string(sources.trace_mask(std::nullopt));
+}
+
+// Digests of the tree, of which ZooKeeper has none either as long as it has taken no snapshot.
+std::string hash(const FigureSources&) { return {}; }
+
+constexpr std::array<Word, four_letter_word_names.size()> words{{{"ruok", ruok, true},
+                                                                 {"srvr", srvr},
+                                                                 {"stat", stat},
+                                                                 {"mntr", mntr},
+                                                                 {"isro", isro, true},
+                                                                 {"conf", conf},
+                                                                 {"cons", cons},
+                                                                 {"envi", envi, true},
+                                                                 {"dump", dump},
+                                                                 {"wchs", wchs},
+                                                                 {"wchc", wchc},
+                                                                 {"wchp", wchp},
+                                                                 {"dirs", dirs},
+                                                                 {"srst", srst},
+                                                                 {"crst", crst},
+                                                                 {"gtmk", gtmk, true},
+                                                                 {"stmk", gtmk, true},
+                                                                 {"hash", hash}}};
 
 const Word* find_word(std::string_view word) {
     const auto* const at = std::find_if(
@@ -334,17 +380,24 @@ std::string_view zookeeper_version() { return "3.8.4-726f73746572, built on 11/2
 
 bool is_four_letter_word(std::string_view word) { return find_word(word) != nullptr; }
 
-std::string answer_four_letter_word(std::string_view word,
+std::size_t four_letter_word_bytes(std::string_view word) {
+    return word == "stmk" ? word_bytes + sizeof(std::int64_t) : word_bytes;
+}
+
+std::string answer_four_letter_word(std::string_view asked,
                                     const FigureSources& sources,
                                     const std::vector<std::string>& allowed) {
+    const auto word = asked.substr(0, word_bytes);
     const auto* const known = find_word(word);
     if (known == nullptr) return {};
-    if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), word) == allowed.end()) {
+    const auto is_allowed = [&](const std::string& one) { return one == "*" || one == word; };
+    if (std::none_of(allowed.begin(), allowed.end(), is_allowed)) {
         return fmt::format("{} is not executed because it is not in the whitelist.\n", word);
     }
     if (!known->without_service && !sources.serving()) {
         return "This ZooKeeper instance is not currently serving requests\n";
     }
+    if (word == "stmk") sources.trace_mask(Decoder(asked.substr(word_bytes)).int64());
     return known->answer(sources);
 }
 

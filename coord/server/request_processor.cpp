@@ -136,6 +136,7 @@ void RequestProcessor::propose(Conversation& from,
     auto& command = from.command;
     command.op = op;
     command.time_ms = options_.wall_clock_ms();
+    command.enforces_quota = options_.enforce_quota;
     command.body = body;
     writes_.push(command, from.shared_from_this());
     command.body = {};  // It looks at the frame, which is about to go.
@@ -171,10 +172,13 @@ void RequestProcessor::take_sync(Conversation& from, std::int32_t xid, std::stri
 void RequestProcessor::take_auth(Conversation& from, std::int32_t xid, std::string_view body) {
     Decoder in(body);
     const auto request = AuthRequest::decode(in);
-    const auto proven =
-        in.failed() || !request.auth
-            ? std::nullopt
-            : authenticate(request.scheme, *request.auth, options_.super_digest, from.command.ids);
+    // The scheme ip takes no data: the address is the proof.
+    const bool is_whole = !in.failed() && (request.auth || request.scheme == "ip");
+    const auto proven = is_whole ? authenticate(request.scheme,
+                                                request.auth.value_or(std::string_view()),
+                                                options_.super_digest,
+                                                from.command.ids)
+                                 : std::nullopt;
     auto& ids = from.command.ids;
     if (!proven || bytes_of(ids) + bytes_of(*proven) > options_.auth_bytes_max) {
         counters_.auth_failures.add();
@@ -243,7 +247,14 @@ void RequestProcessor::apply(WriteQueue::Position position, std::string_view ent
             tracker_.open(command.session, std::chrono::milliseconds(command.timeout_ms), now_);
         }
         if (ticket != tickets.end()) {
-            if (ticket->from) complete(*ticket->from, command, outcome);
+            if (ticket->from) {
+                // Whose client it was counts it, and once: not every replica, and no replay.
+                for (const auto& excess : outcome.quota_excesses) {
+                    const bool is_refused = excess.is_hard && command.enforces_quota;
+                    counters_.quotas.note(excess, is_refused, now_);
+                }
+                complete(*ticket->from, command, outcome);
+            }
             ++ticket;
         }
         if (outcome.closed_session) {
@@ -315,7 +326,15 @@ void RequestProcessor::reply(
     encode(out, ReplyHeader{request.xid, zxid, static_cast<std::int32_t>(error)});
     if (error == Errc::ok) bytes.append(body);
     end_frame(bytes, frame);
+    note_size(bytes.size() - frame);
     note_reply(to, request, zxid);
+}
+
+void RequestProcessor::note_size(std::size_t bytes) {
+    auto& [last, min, max] = response_sizes_;
+    last = static_cast<std::int64_t>(bytes);
+    min = min < 0 ? last : std::min(min, last);
+    max = std::max(max, last);
 }
 
 void RequestProcessor::note_reply(Conversation& to, const Request& request, Zxid zxid) {
@@ -325,6 +344,11 @@ void RequestProcessor::note_reply(Conversation& to, const Request& request, Zxid
     latency_.min_ms = first ? latency : std::min(latency_.min_ms, latency);
     latency_.max_ms = std::max(latency_.max_ms, latency);
     latency_.sum_ms += latency;
+    if (request.proposed) {
+        counters_.update_latency.note(latency);
+    } else if (request.op != OpCode::ping) {
+        counters_.read_latency.note(latency);
+    }
 
     auto& figures = to.figures;
     figures.latency_min_ms =

@@ -74,7 +74,16 @@ public:
     [[nodiscard]] const SessionTracker& tracker() const { return tracker_; }
     [[nodiscard]] std::size_t outstanding() const { return outstanding_; }
     [[nodiscard]] Latency latency() const;
-    void reset_latency() { latency_ = {}; }
+    struct ResponseSizes {
+        std::int64_t last = -1;
+        std::int64_t min = -1;
+        std::int64_t max = -1;
+    };
+    [[nodiscard]] const ResponseSizes& response_sizes() const { return response_sizes_; }
+    void reset_figures() {
+        latency_ = {};
+        response_sizes_ = {};
+    }
 
 private:
     void greet(Conversation& from, std::string_view frame);
@@ -100,13 +109,14 @@ private:
     void complete(Conversation& to, const Command& command, const Outcome& outcome);
     void complete_sync(Conversation& to);
 
-    [[nodiscard]] bool may_watch_more(Conversation& conversation, std::size_t more = 1);
+    [[nodiscard]] bool may_watch_more(Conversation& conversation, WatchTable::Load more);
     void reply(Conversation& to,
                const Request& request,
                Zxid zxid,
                Errc error,
                std::string_view body = {});
     void note_reply(Conversation& to, const Request& request, Zxid zxid);
+    void note_size(std::size_t bytes);
     void fire(const Event& event);
     void notify(Conversation& to, std::string_view frame);
     std::string& out_of(Conversation& to);
@@ -144,6 +154,7 @@ private:
     std::int64_t last_session_id_ = 0;
     std::size_t outstanding_ = 0;
     LatencySum latency_;
+    ResponseSizes response_sizes_;
 };
 
 }  // namespace coord

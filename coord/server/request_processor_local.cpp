@@ -19,6 +19,18 @@ bool is_watch_mode(std::int32_t mode) {
            mode == static_cast<std::int32_t>(WatchMode::persistent_recursive);
 }
 
+WatchTable::Load load_of(const CatchUp& found) {
+    WatchTable::Load load;
+    const auto add = [&](std::string_view path) {
+        ++load.paths;
+        load.bytes += path.size();
+    };
+    for (const auto& watch : found.watches) add(watch.path);
+    for (const auto& path : found.persistent) add(path);
+    for (const auto& path : found.persistent_recursive) add(path);
+    return load;
+}
+
 }  // namespace
 
 void RequestProcessor::answer(Conversation& to, const Request& request, std::string_view body) {
@@ -57,9 +69,10 @@ void RequestProcessor::answer_read(Conversation& to,
                                    const Request& request,
                                    std::string_view body) {
     const auto& who = to.command;
-    auto outcome = state_.read(request.op, body, who.session, who.ids);
+    const ReadLimits limits{options_.reply_children_max, options_.reply_bytes_max};
+    auto outcome = state_.read(request.op, body, who.session, who.ids, limits);
     if (outcome.watch) {
-        if (may_watch_more(to)) {
+        if (may_watch_more(to, {1, outcome.watch->path.size()})) {
             watches_.watch(&to, outcome.watch->path, outcome.watch->table);
         } else {
             outcome.error = Errc::throttled_op;
@@ -69,10 +82,18 @@ void RequestProcessor::answer_read(Conversation& to,
     reply(to, request, state_.last_zxid(), outcome.error, outcome.body);
 }
 
-// The code for "not now" that clients know; there is none for this limit, which ZooKeeper lacks.
-bool RequestProcessor::may_watch_more(Conversation& conversation, std::size_t more) {
-    if (watches_.count_of(&conversation) + more <= options_.watches_per_connection_max) return true;
-    counters_.watches_refused.add();
+// The code for "not now" that clients know; there is none for these limits, which ZooKeeper lacks.
+bool RequestProcessor::may_watch_more(Conversation& conversation, WatchTable::Load more) {
+    const auto has = watches_.load_of(&conversation);
+    if (has.paths + more.paths > options_.watches_per_connection_max) {
+        counters_.watches_refused_connection.add();
+    } else if (has.bytes + more.bytes > options_.watch_bytes_per_connection_max) {
+        counters_.watches_refused_bytes.add();
+    } else if (watches_.watch_count() + more.paths > options_.watches_max) {
+        counters_.watches_refused_total.add();
+    } else {
+        return true;
+    }
     return false;
 }
 
@@ -87,9 +108,7 @@ void RequestProcessor::answer_set_watches(Conversation& to,
         return;
     }
     const auto found = state_.catch_up(wanted);
-    const auto count =
-        found.watches.size() + found.persistent.size() + found.persistent_recursive.size();
-    if (!may_watch_more(to, count)) {
+    if (!may_watch_more(to, load_of(found))) {
         reply(to, request, zxid, Errc::throttled_op);
         return;
     }
@@ -121,7 +140,7 @@ void RequestProcessor::answer_add_watch(Conversation& to,
         reply(to, request, zxid, Errc::marshalling_error);
         return;
     }
-    if (!may_watch_more(to)) {
+    if (!may_watch_more(to, {1, path.size()})) {
         reply(to, request, zxid, Errc::throttled_op);
         return;
     }

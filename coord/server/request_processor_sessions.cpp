@@ -45,6 +45,7 @@ void RequestProcessor::greet(Conversation& from, std::string_view frame) {
                                  {options_.session_timeout_min, options_.session_timeout_max});
     from.read_only = request.value().read_only;
     from.timeout = admission.timeout;
+    if (from.timeout.count() != request.value().timeout_ms) counters_.timeouts_clamped.add();
     switch (admission.verdict) {
         case Admission::Verdict::refuse:
             counters_.refused_zxid.add();

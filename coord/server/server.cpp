@@ -32,6 +32,9 @@ using Time = RequestProcessor::Time;
 
 constexpr std::chrono::milliseconds accept_retry{100};
 
+// Of which figures are kept; the walk to find them is this long at most.
+constexpr std::size_t quotas_shown_max = 1000;
+
 struct Listener {
     tcp::acceptor acceptor;
     asio::steady_timer retry;  // after a failed accept
@@ -146,6 +149,13 @@ std::size_t open_file_max() {
     return limit.rlim_cur;
 }
 
+Timing timing(const LatencyCounters& latency) {
+    return {latency.min_ms.value(),
+            latency.max_ms.value(),
+            latency.count.value(),
+            latency.sum_ms.value()};
+}
+
 }  // namespace
 
 struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
@@ -224,6 +234,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     // Frames before the last `srst`, which starts these figures anew.
     std::uint64_t received_before = 0;
     std::uint64_t sent_before = 0;
+    std::int64_t trace_mask = 306;  // ZooKeeper's default; nothing is traced
     std::vector<std::uint16_t> ports;
     // Guards what start() finds out and status() tells to any thread.
     mutable std::mutex address_mutex;
@@ -478,6 +489,7 @@ void Server::Parts::forget(Connection& connection) {
 void Server::Parts::tick() {
     const auto now = steady_now();
     processor.expire_sessions(now);
+    counters.quotas.set(processor.state().quotas(quotas_shown_max));
     while (!host.deadlines.empty() && host.deadlines.front().first <= now) {
         const auto connection = host.deadlines.front().second.lock();
         host.deadlines.pop_front();
@@ -501,26 +513,28 @@ void Server::Parts::reap() {
 }
 
 FigureSources Server::Parts::figure_sources(const Connection& asking) {
-    return {[this] { return processor.is_serving(); },
-            [this] { return server_figures(); },
-            [this] { return process_figures(); },
-            [this] { return settings(); },
-            [this, &asking] { return connection_lines(asking); },
-            [this] { return session_sets(); },
-            [this] { return processor.state().ephemerals(); },
-            [this] { return data_watches(); },
-            [this] {
-                received_before = counters.requests.value();
-                sent_before = counters.replies.value() + counters.notifications.value();
-                processor.reset_latency();
-            },
-            [this] {
-                for (const auto& [connection, owned] : connections) {
-                    const auto established = connection->figures.established_ms;
-                    connection->figures = {};
-                    connection->figures.established_ms = established;
-                }
-            }};
+    return {
+        [this] { return processor.is_serving(); },
+        [this] { return server_figures(); },
+        [this] { return process_figures(); },
+        [this] { return settings(); },
+        [this, &asking] { return connection_lines(asking); },
+        [this] { return session_sets(); },
+        [this] { return processor.state().ephemerals(); },
+        [this] { return data_watches(); },
+        [this] {
+            received_before = counters.requests.value();
+            sent_before = counters.replies.value() + counters.notifications.value();
+            processor.reset_figures();
+        },
+        [this](std::optional<std::int64_t> mask) { return trace_mask = mask.value_or(trace_mask); },
+        [this] {
+            for (const auto& [connection, owned] : connections) {
+                const auto established = connection->figures.established_ms;
+                connection->figures = {};
+                connection->figures.established_ms = established;
+            }
+        }};
 }
 
 ServerFigures Server::Parts::server_figures() {
@@ -537,6 +551,10 @@ ServerFigures Server::Parts::server_figures() {
     figures.data_bytes = state.data_bytes();
     figures.sessions = processor.tracker().size();
     figures.watches = processor.watches().watch_count();
+    const auto& sizes = processor.response_sizes();
+    figures.response_bytes_last = sizes.last;
+    figures.response_bytes_min = sizes.min;
+    figures.response_bytes_max = sizes.max;
     return figures;
 }
 
@@ -545,7 +563,9 @@ ProcessFigures Server::Parts::process_figures() const {
     return {open_file_count(),
             open_file_max(),
             std::chrono::duration_cast<std::chrono::milliseconds>(uptime),
-            counter_figures()};
+            counter_figures(),
+            {{"readlatency", timing(counters.read_latency)},
+             {"updatelatency", timing(counters.update_latency)}}};
 }
 
 // By ZooKeeper's names where it counts the same thing.
@@ -553,21 +573,26 @@ std::vector<std::pair<std::string, std::int64_t>> Server::Parts::counter_figures
     const auto value = [](const Counter& counter) {
         return static_cast<std::int64_t>(counter.value());
     };
-    return {
-        {"auth_failed_count", value(counters.auth_failures)},
-        {"connection_rejected", value(counters.refused_total) + value(counters.refused_address)},
-        {"connection_request_count", value(counters.connections)},
-        {"connection_revalidate_count", value(counters.sessions_attached)},
-        {"large_requests_rejected", value(counters.dropped_frame)},
-        {"sessionless_connections_expired", value(counters.dropped_handshake)},
-        {"request_throttle_wait_count", value(counters.paused)},
-        {"outstanding_tls_handshake", counters.tls_outstanding.value()},
-        {"unsuccessful_handshake", static_cast<std::int64_t>(counters.tls_failures())},
-        {"stale_sessions_expired", value(counters.sessions_expired)},
-        {"bytes_received_count", value(counters.bytes_received)},
-        {"response_bytes", value(counters.bytes_sent)},
-        {"commit_count", value(counters.commands)},
-        {"proposal_count", value(counters.entries)}};
+    const auto watches_refused = value(counters.watches_refused_total) +
+                                 value(counters.watches_refused_connection) +
+                                 value(counters.watches_refused_bytes);
+    auto figures = counters.quotas.mntr();
+    figures.insert(
+        figures.begin(),
+        {{"auth_failed_count", value(counters.auth_failures)},
+         {"connection_rejected", value(counters.refused_total) + value(counters.refused_address)},
+         {"connection_request_count", value(counters.connections)},
+         {"connection_revalidate_count", value(counters.sessions_attached)},
+         {"large_requests_rejected", value(counters.dropped_frame)},
+         {"sessionless_connections_expired", value(counters.dropped_handshake)},
+         {"request_throttle_wait_count", value(counters.paused)},
+         {"stale_sessions_expired", value(counters.sessions_expired)},
+         {"bytes_received_count", value(counters.bytes_received)},
+         {"response_bytes", value(counters.bytes_sent)},
+         {"commit_count", value(counters.commands)},
+         {"throttled_ops", watches_refused + value(counters.reads_refused)},
+         {"proposal_count", value(counters.entries)}});
+    return figures;
 }
 
 ServerSettings Server::Parts::settings() const {
@@ -576,10 +601,9 @@ ServerSettings Server::Parts::settings() const {
             ports.size() > plain ? static_cast<int>(ports.at(plain)) : -1,
             options.data_dir.string(),
             bytes_below(options.data_dir),
-            options.tick,
-            options.connections_per_address_max,
-            options.session_timeout_min,
-            options.session_timeout_max};
+            options,
+            options.enforce_quota,
+            {}};
 }
 
 std::vector<ConnectionLine> Server::Parts::connection_lines(const Connection& asking) const {

@@ -1,5 +1,7 @@
 #include "coord/server/server_counters.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace coord {
@@ -57,6 +59,18 @@ std::vector<Metric> ServerCounters::metrics() const {
     sheet.counter("sent_bytes_total", "Bytes sent to clients.", bytes_sent);
     sheet.counter("commands_applied_total", "Commands applied from the log.", commands);
     sheet.counter("entries_applied_total", "Log entries applied.", entries);
+    sheet.counter("read_latency_milliseconds_count", "Reads answered.", read_latency.count);
+    sheet.counter("read_latency_milliseconds_sum",
+                  "Time from a read's frame to its reply.",
+                  read_latency.sum_ms);
+    sheet.gauge("read_latency_max_milliseconds", "The longest of them.", read_latency.max_ms);
+    sheet.counter("update_latency_milliseconds_count",
+                  "Requests answered that went through the log.",
+                  update_latency.count);
+    sheet.counter("update_latency_milliseconds_sum",
+                  "Time from their frame to their reply.",
+                  update_latency.sum_ms);
+    sheet.gauge("update_latency_max_milliseconds", "The longest of them.", update_latency.max_ms);
     sheet.counter("connections_total", "Connections accepted.", connections);
     sheet.reasons("connections_refused_total",
                   "Connections closed as soon as they were accepted or had asked for a session.",
@@ -77,9 +91,11 @@ std::vector<Metric> ServerCounters::metrics() const {
                   "Times a connection's requests were left for the next turn of the event loop.",
                   yielded);
     sheet.counter("accept_failures_total", "Failed accepts.", accept_failures);
-    sheet.counter("watches_refused_total",
-                  "Watches refused because the connection had watches_per_connection_max.",
-                  watches_refused);
+    sheet.reasons("watches_refused_total",
+                  "Requests for watches that were refused because there were so many already.",
+                  {{"watches_max", &watches_refused_total},
+                   {"watches_per_connection_max", &watches_refused_connection},
+                   {"watch_bytes_per_connection_max", &watches_refused_bytes}});
     sheet.counter("reads_refused_total",
                   "Reads refused because their reply would have been too large.",
                   reads_refused);
@@ -99,6 +115,9 @@ std::vector<Metric> ServerCounters::metrics() const {
                    {"malformed", &tls_malformed},
                    {"timeout", &tls_timeout}});
     sheet.counter("sessions_opened_total", "Sessions created.", sessions_opened);
+    sheet.counter("session_timeouts_clamped_total",
+                  "Session timeouts granted that were not what was asked for.",
+                  timeouts_clamped);
     sheet.counter("sessions_attached_total", "Sessions re-attached to.", sessions_attached);
     sheet.counter("sessions_refused_total",
                   "Attempts to re-attach with a wrong password or to no open session.",
@@ -117,7 +136,10 @@ std::vector<Metric> ServerCounters::metrics() const {
     sheet.gauge("data_bytes", "Approximate size of paths and data.", data_bytes);
     sheet.gauge("watches", "Watches set by connections of this server.", watches);
     sheet.gauge("last_zxid", "Newest transaction applied.", last_zxid);
-    return sheet.take();
+    auto metrics = sheet.take();
+    auto of_quotas = quotas.metrics();
+    std::move(of_quotas.begin(), of_quotas.end(), std::back_inserter(metrics));
+    return metrics;
 }
 
 }  // namespace coord

@@ -42,7 +42,11 @@ void WatchTable::add(Watcher watcher, std::string_view path, Modes modes) {
     auto at = by_path_.find(path);
     if (at == by_path_.end()) at = by_path_.emplace(std::string(path), Watchers{}).first;
     const auto [entry, is_new] = at->second.try_emplace(watcher, Modes{0});
-    if (is_new) by_watcher_[watcher].insert(&at->first);
+    if (is_new) {
+        auto& watched = by_watcher_[watcher];
+        watched.paths.insert(&at->first);
+        watched.bytes += path.size();
+    }
     const auto after = static_cast<Modes>(entry->second | modes);
     count(entry->second, after);
     entry->second = after;
@@ -133,14 +137,15 @@ bool WatchTable::remove(Watcher watcher, std::string_view path, WatcherType type
 void WatchTable::unlink(Watcher watcher, const std::string& path) {
     const auto at = by_watcher_.find(watcher);
     assert(at != by_watcher_.end());
-    at->second.erase(&path);
-    if (at->second.empty()) by_watcher_.erase(at);
+    at->second.paths.erase(&path);
+    at->second.bytes -= path.size();
+    if (at->second.paths.empty()) by_watcher_.erase(at);
 }
 
 void WatchTable::forget(Watcher watcher) {
     const auto of_watcher = by_watcher_.find(watcher);
     if (of_watcher == by_watcher_.end()) return;
-    for (const auto* key : of_watcher->second) {
+    for (const auto* key : of_watcher->second.paths) {
         const auto at = by_path_.find(std::string_view(*key));
         assert(at != by_path_.end());
         const auto entry = at->second.find(watcher);
@@ -151,17 +156,18 @@ void WatchTable::forget(Watcher watcher) {
     by_watcher_.erase(of_watcher);
 }
 
-std::size_t WatchTable::count_of(Watcher watcher) const {
+WatchTable::Load WatchTable::load_of(Watcher watcher) const {
     const auto of_watcher = by_watcher_.find(watcher);
-    return of_watcher == by_watcher_.end() ? 0 : of_watcher->second.size();
+    if (of_watcher == by_watcher_.end()) return {};
+    return {of_watcher->second.paths.size(), of_watcher->second.bytes};
 }
 
 std::vector<std::pair<WatchTable::Watcher, std::vector<std::string>>>
 WatchTable::data_watches() const {
     std::vector<std::pair<Watcher, std::vector<std::string>>> all;
-    for (const auto& [watcher, paths] : by_watcher_) {
+    for (const auto& [watcher, watched] : by_watcher_) {
         std::vector<std::string> of_data;
-        for (const auto* path : paths) {
+        for (const auto* path : watched.paths) {
             if ((by_path_.find(*path)->second.at(watcher) & in_data) != 0) of_data.push_back(*path);
         }
         if (of_data.empty()) continue;

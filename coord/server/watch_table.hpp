@@ -52,7 +52,12 @@ public:
     // Forgets a watcher whose connection is gone.
     void forget(Watcher watcher);
 
-    [[nodiscard]] std::size_t count_of(Watcher watcher) const;
+    // Of this watcher's watched paths.
+    struct Load {
+        std::size_t paths = 0;
+        std::size_t bytes = 0;
+    };
+    [[nodiscard]] Load load_of(Watcher watcher) const;
     [[nodiscard]] std::size_t watch_count() const { return watches_; }
     [[nodiscard]] std::size_t watcher_count() const { return by_watcher_.size(); }
     // The paths of each watcher where it hears of the znode itself, sorted: what ZooKeeper's wch*
@@ -77,7 +82,11 @@ private:
 
     Paths by_path_;
     // Which paths a watcher has entries at; the keys' addresses in by_path_, which are stable.
-    std::unordered_map<Watcher, std::unordered_set<const std::string*>> by_watcher_;
+    struct Watched {
+        std::unordered_set<const std::string*> paths;
+        std::size_t bytes = 0;  // of them
+    };
+    std::unordered_map<Watcher, Watched> by_watcher_;
     std::vector<Watcher> told_;
     std::size_t watches_ = 0;
     std::size_t recursive_ = 0;  // While there is none, no ancestors need to be walked.

@@ -115,7 +115,9 @@ std::vector<QuotaView> Quota::all(const DataTree& tree, std::size_t max) {
     const auto& znodes = tree.znodes();
     const auto top = znodes.find(quota_root);
     std::vector<QuotaView> views;
-    for (auto id = top; id != NodeId::none && views.size() < max;
+    // Anybody may put other znodes there: they are not to make this a long walk.
+    auto left = 10 * max;
+    for (auto id = top; id != NodeId::none && views.size() < max && left-- > 0;
          id = znodes.next_below(top, id)) {
         if (znodes[id].name() != limits_name.substr(1)) continue;
         const auto place = znodes.path_of(id);

@@ -9,8 +9,7 @@
 namespace coord {
 namespace {
 
-// A request of some bytes can ask for a znode of a megabyte, and a multiRead holds many requests.
-constexpr std::size_t multi_read_bytes_max = std::size_t{16} << 20U;
+constexpr std::size_t stat_bytes = 68;
 
 ReadOutcome failure(Errc error) { return {error, {}, {}}; }
 
@@ -23,9 +22,11 @@ bool is_blank(std::string_view text) {
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
-void append_names(const ZnodeStore& znodes, NodeId id, Encoder& out) {
-    out.int32(znodes.branch(id).num_children);
-    znodes.each_child(id, [&](const Znode& child) { out.ustring(child.name()); });
+std::size_t names_bytes(const ZnodeStore& znodes, NodeId id) {
+    std::size_t bytes = sizeof(std::int32_t);
+    znodes.each_child(id,
+                      [&](const Znode& child) { bytes += sizeof(std::int32_t) + child.name_size; });
+    return bytes;
 }
 
 // To a read, "" is the root too.
@@ -89,7 +90,7 @@ ReadOutcome Reads::get_data(const ReadRequest& request) const {
     if (const auto error = readable(id, perm::read); error != Errc::ok) return failure(error);
     ReadOutcome outcome;
     const auto data = tree_.znodes()[id].data();
-    constexpr std::size_t fixed_bytes = 4 + 68;
+    constexpr std::size_t fixed_bytes = sizeof(std::int32_t) + stat_bytes;
     outcome.body.reserve(fixed_bytes + (data ? data->size() : 0));
     Encoder out(outcome.body);
     out.buffer(data);
@@ -101,9 +102,18 @@ ReadOutcome Reads::get_data(const ReadRequest& request) const {
 ReadOutcome Reads::get_children(const ReadRequest& request, bool with_stat) const {
     const auto id = find(tree_.znodes(), request.path);
     if (const auto error = readable(id, perm::read); error != Errc::ok) return failure(error);
+    const auto& znodes = tree_.znodes();
+    const auto count = znodes.branch(id).num_children;
+    if (static_cast<std::size_t>(count) > limits_.children_max) {
+        return failure(Errc::throttled_op);
+    }
+    const auto bytes = names_bytes(znodes, id);
+    if (bytes > limits_.bytes_max) return failure(Errc::throttled_op);
     ReadOutcome outcome;
+    outcome.body.reserve(bytes + stat_bytes);
     Encoder out(outcome.body);
-    append_names(tree_.znodes(), id, out);
+    out.int32(count);
+    znodes.each_child(id, [&](const Znode& child) { out.ustring(child.name()); });
     if (with_stat) out.stat(tree_.stat(id));
     outcome.watch = watch_if(request.watch, request.path, WatchTableKind::child);
     return outcome;
@@ -167,7 +177,8 @@ ReadOutcome Reads::multi_read(std::string_view body) const {
             MultiHeader{OpCode::error, false, code}.encode(out);
             out.int32(code);
         }
-        if (outcome.body.size() > multi_read_bytes_max) return failure(Errc::throttled_op);
+        // A request of some bytes can ask for a znode of a megabyte, and here are many requests.
+        if (outcome.body.size() > limits_.bytes_max) return failure(Errc::throttled_op);
     }
     MultiHeader{}.encode(out);
     return outcome;

@@ -3,8 +3,8 @@
 //
 // Fed by:  StateMachine::read.
 // Thread:  coord.
-// Fails:   in the reply: no_node, no_auth, bad_arguments, marshalling_error; unimplemented for an
-//          operation that is none of these.
+// Fails:   in the reply: no_node, no_auth, bad_arguments, marshalling_error; throttled_op if it
+//          would become too large; unimplemented for an operation that is none of these.
 // Source:  ZooKeeper 3.8.4 FinalRequestProcessor. Unlike there, "" does not mean the root.
 
 #include "coord/tree/data_tree.hpp"
@@ -21,8 +21,9 @@ public:
     Reads(const DataTree& tree,
           const SessionTable& sessions,
           SessionId session,
-          const std::vector<Id>& ids)
-        : tree_(tree), sessions_(sessions), session_(session), ids_(ids) {}
+          const std::vector<Id>& ids,
+          const ReadLimits& limits)
+        : tree_(tree), sessions_(sessions), session_(session), ids_(ids), limits_(limits) {}
 
     [[nodiscard]] ReadOutcome read(OpCode op, std::string_view body) const;
 
@@ -43,6 +44,7 @@ private:
     const SessionTable& sessions_;
     SessionId session_;
     const std::vector<Id>& ids_;
+    const ReadLimits& limits_;
 };
 
 // What happened to these watches' znodes since the client last heard of them.

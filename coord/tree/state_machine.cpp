@@ -64,8 +64,9 @@ Outcome StateMachine::apply(const Command& command) {
 ReadOutcome StateMachine::read(OpCode op,
                                std::string_view body,
                                SessionId session,
-                               const std::vector<Id>& ids) const {
-    return Reads(state_->tree, state_->sessions, session, ids).read(op, body);
+                               const std::vector<Id>& ids,
+                               const ReadLimits& limits) const {
+    return Reads(state_->tree, state_->sessions, session, ids, limits).read(op, body);
 }
 
 CatchUp StateMachine::catch_up(const SetWatchesRequest& request) const {

@@ -33,8 +33,8 @@ struct Command {
     // Whether hard quotas are more than advice: decided by who proposes, so that every replica, and
     // every replay of the log whatever its configuration, comes to the same result.
     bool enforces_quota = false;
-    std::vector<Id> ids;          // who the connection is, for ACLs; besides world:anyone
-    std::string_view body;        // the request's body, as the client sent it
+    std::vector<Id> ids;    // who the connection is, for ACLs; besides world:anyone
+    std::string_view body;  // the request's body, as the client sent it
 };
 
 // Appends; a log entry is any number of commands behind each other.
@@ -53,7 +53,7 @@ struct Event {
 
 // A change came upon a quota's limit; a hard one, if quotas are enforced, refused it.
 struct QuotaExcess {
-    std::string path;  // that has the quota
+    std::string path;       // that has the quota
     const char* what = "";  // "znodes" or "bytes"
     bool is_hard = false;
     std::int64_t would_be = 0;
@@ -75,6 +75,12 @@ struct Outcome {
     std::vector<Event> events;
     std::optional<SessionId> closed_session;
     std::vector<QuotaExcess> quota_excesses;
+};
+
+// How large the reply to one read may become.
+struct ReadLimits {
+    std::size_t children_max = 1'000'000;
+    std::size_t bytes_max = std::size_t{16} << 20U;  // of a list of children, of a multiRead
 };
 
 enum class WatchTableKind { data, child };
@@ -115,8 +121,11 @@ public:
 
     // exists get_data get_acl get_children get_children2 multi_read get_ephemerals
     // get_all_children_number. `ids` is who asks, besides world:anyone.
-    [[nodiscard]] ReadOutcome
-    read(OpCode op, std::string_view body, SessionId session, const std::vector<Id>& ids) const;
+    [[nodiscard]] ReadOutcome read(OpCode op,
+                                   std::string_view body,
+                                   SessionId session,
+                                   const std::vector<Id>& ids,
+                                   const ReadLimits& limits = {}) const;
     [[nodiscard]] CatchUp catch_up(const SetWatchesRequest& request) const;
     // May these ids be told of the event? If they might READ the znode when it happened.
     [[nodiscard]] static bool may_hear(const Event& event, const std::vector<Id>& ids);

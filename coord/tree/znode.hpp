@@ -47,7 +47,7 @@ struct Branch {
     NodeId last = NodeId::none;
     std::int32_t num_children = 0;
     std::int32_t descendants = 0;  // children and all below them
-    std::int32_t creates = 0;  // ever, of any child: the source of sequence numbers
+    std::int32_t creates = 0;      // ever, of any child: the source of sequence numbers
     Zxid pzxid{};
 };
 

@@ -368,6 +368,64 @@ TEST(Config, a_wrong_type_says_what_was_expected_and_what_was_found) {
               Lines{"1: \"meta.a\" must be a string, found a number with a fraction"});
 }
 
+TEST(Config, the_limits_of_the_core_have_a_table_of_their_own) {
+    const auto config = good(R"(
+[coord]
+four_letter_words = ["mntr", "wchs"]
+enforce_quota = true
+[coord.limits]
+frame_bytes_max = 2097152
+handshake_timeout = "3s"
+connections_per_address_max = 60
+)");
+
+    EXPECT_EQ(config.coord.limits.frame_bytes_max, 2097152U);
+    EXPECT_EQ(config.coord.limits.handshake_timeout, milliseconds(3000));
+    EXPECT_EQ(config.coord.limits.connections_per_address_max, 60U);
+    EXPECT_EQ(config.coord.limits.connections_max, 20'000U);
+    EXPECT_EQ(config.coord.four_letter_words, (Lines{"mntr", "wchs"}));
+    EXPECT_TRUE(config.coord.enforce_quota);
+}
+
+TEST(Config, what_the_core_answers_unless_told_otherwise_is_what_monitoring_asks) {
+    EXPECT_EQ(good("").coord.four_letter_words, (Lines{"ruok", "srvr", "stat", "mntr", "isro"}));
+    EXPECT_FALSE(good("").coord.enforce_quota);
+}
+
+TEST(Config, every_limit_can_be_set_to_its_least_and_its_most_and_no_further) {
+    coord::ServerLimits limits;
+    coord::each_limit(limits, [](const std::string& key, const auto&, auto least, auto most) {
+        const auto text = [&](auto value, int beyond) {
+            if constexpr (std::is_same_v<decltype(value), milliseconds>) {
+                return "\"" + std::to_string(value.count() + beyond) + "ms\"";
+            } else {
+                return std::to_string(static_cast<std::int64_t>(value) + beyond);
+            }
+        };
+        const auto table = "[coord.limits]\nsession_timeout_min = \"100ms\"\n"
+                           "session_timeout_max = \"24h\"\noutput_pause_bytes = 4096\n"
+                           "output_bytes_max = 4294967296\n";
+        const auto file = [&](const std::string& value) {
+            const std::string kept = table;
+            const auto at = kept.find("\n" + key + " = ");
+            if (at == std::string::npos) return kept + key + " = " + value;
+            const auto end = kept.find('\n', at + 1);
+            return kept.substr(0, at + 1) + key + " = " + value + kept.substr(end);
+        };
+        EXPECT_TRUE(wrong(file(text(least, 0))).empty()) << file(text(least, 0));
+        EXPECT_TRUE(wrong(file(text(most, 0))).empty()) << file(text(most, 0));
+        EXPECT_FALSE(wrong(file(text(least, -1))).empty()) << key;
+        EXPECT_FALSE(wrong(file(text(most, 1))).empty()) << key;
+    });
+}
+
+TEST(Config, limits_that_contradict_each_other_are_refused) {
+    EXPECT_EQ(wrong("[coord.limits]\nsession_timeout_min = \"50s\""),
+              Lines{"2: \"session_timeout_min\" is longer than \"session_timeout_max\" (40s)"});
+    EXPECT_EQ(wrong("[coord.limits]\noutput_bytes_max = 2097152\noutput_pause_bytes = 4194304"),
+              Lines{"3: \"output_pause_bytes\" is more than \"output_bytes_max\" (2097152)"});
+}
+
 TEST(Config, a_value_out_of_range_is_refused) {
     for (const auto* text : {"[dns]\nlisten = [\"localhost:53\"]",
                              "[dns]\nlisten = [\"127.0.0.1:65536\"]",
@@ -381,6 +439,8 @@ TEST(Config, a_value_out_of_range_is_refused) {
                              "[http]\nconnections_max = -1",
                              "[coord]\nsession_timeout = \"1ms\"",
                              "[coord]\nconnect = \"zk1:0\"",
+                             "[coord]\nfour_letter_words = [\"zzzz\"]",
+                             "[coord.limits]\nframe_byte_max = 4096",
                              "[log]\nlevel = \"loud\"",
                              "domain = \"a..b\"",
                              "datacenter = \"a.b\"",

@@ -97,6 +97,31 @@ TEST_F(ClientSessionTest, asks_for_a_new_session_and_knows_it_once_accepted) {
     EXPECT_THAT(states, ElementsAre(SessionState::connected));
 }
 
+TEST_F(ClientSessionTest, a_path_that_only_begins_like_the_chroot_is_not_below_it) {
+    auto below = options();
+    below.connect += "/app";
+    connect(below);
+
+    server.notify(EventType::node_created, "/application");
+    server.notify(EventType::node_created, "/app/lication");
+    server.notify(EventType::node_created, "/app");
+
+    ASSERT_TRUE(logged(3));
+    EXPECT_THAT(log, ElementsAre("event /application", "event /lication", "event /"));
+}
+
+TEST_F(ClientSessionTest, does_not_ping_in_a_loop_however_short_the_timeout_it_is_granted) {
+    open(options());
+    server.await_connect();
+    server.accept_session(session_id, 1);
+    await_state(SessionState::connected);
+    const auto begun = std::chrono::steady_clock::now();
+
+    EXPECT_EQ(server.await_request().op, OpCode::ping);
+
+    EXPECT_GE(std::chrono::steady_clock::now() - begun, milliseconds(50));
+}
+
 TEST_F(ClientSessionTest, reads_frames_that_come_in_pieces) {
     connect(options());
     ask("/a");

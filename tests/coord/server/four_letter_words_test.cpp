@@ -1,5 +1,7 @@
 #include "coord/server/four_letter_words.hpp"
 
+#include "coord/proto/four_letter_word.hpp"
+
 #include <gtest/gtest.h>
 
 #include <regex>
@@ -38,7 +40,7 @@ struct FourLetterWordsTest : testing::Test {
         lines = {client, asking};
     }
 
-    std::string answer(std::string_view word, const std::vector<std::string>& allowed = {}) {
+    std::string answer(std::string_view word, const std::vector<std::string>& allowed = {"*"}) {
         const FigureSources sources{
             [&] { return serving; },
             [&] { return server; },
@@ -56,6 +58,9 @@ struct FourLetterWordsTest : testing::Test {
                                                    {SessionId{0xdef}, {"/x"}}};
             },
             [&] { resets += "s"; },
+            [&](std::optional<std::int64_t> mask) {
+                return trace_mask = mask.value_or(trace_mask);
+            },
             [&] { resets += "c"; }};
         return answer_four_letter_word(word, sources, allowed);
     }
@@ -63,14 +68,8 @@ struct FourLetterWordsTest : testing::Test {
     bool serving = true;
     ServerFigures server;
     ProcessFigures process;
-    ServerSettings settings{2181,
-                            -1,
-                            "/var/lib/x",
-                            42,
-                            std::chrono::milliseconds(2000),
-                            0,
-                            std::chrono::milliseconds(4000),
-                            std::chrono::milliseconds(40000)};
+    ServerSettings settings{2181, -1, "/var/lib/x", 42, {}, false, "membership: \n"};
+    std::int64_t trace_mask = 306;
     std::vector<ConnectionLine> lines;
     std::string resets;
 };
@@ -122,11 +121,20 @@ TEST_F(FourLetterWordsTest, cons_tells_all_of_a_connection) {
 }
 
 TEST_F(FourLetterWordsTest, conf_says_one_setting_a_line) {
-    EXPECT_EQ(answer("conf"),
-              "clientPort=2181\nsecureClientPort=-1\ndataDir=/var/lib/x\ndataDirSize=42\n"
-              "dataLogDir=/var/lib/x\ndataLogSize=42\ntickTime=2000\nmaxClientCnxns=0\n"
-              "minSessionTimeout=4000\nmaxSessionTimeout=40000\nclientPortListenBacklog=-1\n"
-              "serverId=0\n");
+    const auto text = answer("conf");
+    const std::string as_zookeeper =
+        "clientPort=2181\nsecureClientPort=-1\ndataDir=/var/lib/x\ndataDirSize=42\n"
+        "dataLogDir=/var/lib/x\ndataLogSize=42\ntickTime=2000\nmaxClientCnxns=0\n"
+        "minSessionTimeout=4000\nmaxSessionTimeout=40000\nclientPortListenBacklog=-1\n"
+        "serverId=0\n";
+    EXPECT_EQ(text.substr(0, as_zookeeper.size()), as_zookeeper);
+    EXPECT_NE(text.find("\nenforceQuota=false\n"), std::string::npos);
+    EXPECT_TRUE(text.ends_with("\nmembership: \n"));
+    each_limit(settings.limits, [&](const std::string& key, const auto&...) {
+        EXPECT_NE(text.find("\nlimits." + key + "="), std::string::npos) << key;
+    });
+    EXPECT_NE(text.find("\nlimits.frame_bytes_max=1048575\n"), std::string::npos);
+    EXPECT_NE(text.find("\nlimits.handshake_timeout=10000\n"), std::string::npos);
 }
 
 TEST_F(FourLetterWordsTest, mntr_has_a_tab_between_key_and_value) {
@@ -140,6 +148,56 @@ TEST_F(FourLetterWordsTest, mntr_has_a_tab_between_key_and_value) {
         EXPECT_NE(text.find(line), std::string::npos) << line;
     }
     EXPECT_TRUE(std::regex_match(text, std::regex("(zk_[a-z0-9_]+\t[^\t\n]+\n)+")));
+}
+
+TEST_F(FourLetterWordsTest, mntr_tells_of_replies_and_of_the_time_they_took) {
+    server.response_bytes_last = 16;
+    server.response_bytes_min = 12;
+    server.response_bytes_max = 90;
+    process.timings = {{"readlatency", {1, 7, 4, 10}}};
+
+    const auto text = answer("mntr");
+
+    for (const auto* line : {"zk_last_client_response_size\t16\n",
+                             "zk_min_client_response_size\t12\n",
+                             "zk_max_client_response_size\t90\n",
+                             "zk_avg_readlatency\t2.5\n",
+                             "zk_min_readlatency\t1\n",
+                             "zk_max_readlatency\t7\n",
+                             "zk_cnt_readlatency\t4\n",
+                             "zk_sum_readlatency\t10\n"}) {
+        EXPECT_NE(text.find(line), std::string::npos) << line;
+    }
+}
+
+TEST_F(FourLetterWordsTest, mntr_tells_of_followers_only_where_there_are_some) {
+    EXPECT_EQ(answer("mntr").find("zk_followers"), std::string::npos);
+    server.mode = "leader";
+    server.leader = LeaderFigures{2, 1, 0, 3, 3};
+
+    const auto text = answer("mntr");
+
+    for (const auto* line : {"zk_server_state\tleader\n",
+                             "zk_learners\t2\n",
+                             "zk_followers\t2\n",
+                             "zk_synced_followers\t1\n",
+                             "zk_pending_syncs\t3\n",
+                             "zk_quorum_size\t3\n"}) {
+        EXPECT_NE(text.find(line), std::string::npos) << line;
+    }
+}
+
+TEST_F(FourLetterWordsTest, the_trace_mask_is_kept_and_told) {
+    EXPECT_EQ(answer("gtmk"), "306");
+    EXPECT_EQ(answer(std::string_view("stmk\0\0\0\0\0\0\0\x02", 12)), "2");
+    EXPECT_EQ(answer("gtmk"), "2");
+    EXPECT_EQ(four_letter_word_bytes("stmk"), 12U);
+    EXPECT_EQ(four_letter_word_bytes("gtmk"), 4U);
+}
+
+TEST_F(FourLetterWordsTest, every_word_that_zookeeper_has_is_one) {
+    for (const auto word : four_letter_word_names) EXPECT_TRUE(is_four_letter_word(word)) << word;
+    EXPECT_EQ(answer("hash"), "");
 }
 
 TEST_F(FourLetterWordsTest, envi_names_the_version) {
@@ -181,6 +239,7 @@ TEST_F(FourLetterWordsTest, a_word_outside_the_allow_list_is_not_executed) {
     EXPECT_EQ(answer("srst", {"srvr", "ruok"}),
               "srst is not executed because it is not in the whitelist.\n");
     EXPECT_EQ(answer("ruok", {"srvr", "ruok"}), "imok");
+    EXPECT_EQ(answer("ruok", {}), "ruok is not executed because it is not in the whitelist.\n");
     EXPECT_EQ(resets, "");
 }
 

@@ -162,7 +162,70 @@ TEST_F(LocalRequestsTest, more_watches_than_allowed_are_refused_and_counted) {
     }
 
     EXPECT_EQ(errors, (std::vector<int>{-101, -101, static_cast<int>(Errc::throttled_op)}));
-    EXPECT_EQ(narrow.metric("roster_coord_watches_refused_total"), 1);
+    EXPECT_EQ(narrow.metric("roster_coord_watches_refused_total", "watches_per_connection_max"), 1);
+}
+
+TEST_F(LocalRequestsTest, watches_are_limited_by_the_bytes_of_their_paths_and_in_all) {
+    ServerOptions options;
+    options.watch_bytes_per_connection_max = 6;
+    options.watches_max = 2;
+    RunningCore narrow(options);
+    WireClient one(narrow.port());
+    WireClient other(narrow.port());
+    one.open();
+    other.open();
+    const auto watch = [](WireClient& from, std::string_view path) {
+        return from.ask(WireClient::watch_request(1, OpCode::add_watch, path, 0)).header.error;
+    };
+    constexpr auto refused = static_cast<int>(Errc::throttled_op);
+
+    EXPECT_EQ(watch(one, "/123"), 0);
+    EXPECT_EQ(watch(one, "/56"), refused);
+    EXPECT_EQ(watch(one, "/6"), 0);
+    EXPECT_EQ(watch(other, "/a"), refused);
+
+    EXPECT_EQ(narrow.metric("roster_coord_watches_refused_total", "watch_bytes_per_connection_max"),
+              1);
+    EXPECT_EQ(narrow.metric("roster_coord_watches_refused_total", "watches_max"), 1);
+}
+
+TEST_F(LocalRequestsTest, a_reply_with_too_many_children_or_bytes_is_refused_and_counted) {
+    ServerOptions options;
+    options.reply_children_max = 2;
+    RunningCore narrow(options);
+    WireClient many(narrow.port());
+    many.open();
+    many.ask(WireClient::create(1, "/p"));
+    for (const auto* path : {"/p/1", "/p/2"}) many.ask(WireClient::create(1, path));
+    EXPECT_EQ(many.ask(WireClient::read(1, OpCode::get_children, "/p")).header.error, 0);
+    many.ask(WireClient::create(1, "/p/3"));
+
+    const auto reply = many.ask(WireClient::read(1, OpCode::get_children2, "/p"));
+
+    EXPECT_EQ(reply.header.error, static_cast<int>(Errc::throttled_op));
+    EXPECT_EQ(narrow.metric("roster_coord_reads_refused_total"), 1);
+}
+
+TEST_F(LocalRequestsTest, null_paths_are_answered_as_zookeeper_does) {
+    const std::string null(4, '\xff');
+    const auto error = [&](OpCode op, const std::string& body) {
+        return client.ask(WireClient::request(1, op, body)).header.error;
+    };
+
+    EXPECT_EQ(error(OpCode::create, null), -5);
+    EXPECT_EQ(error(OpCode::get_data, null + std::string(1, '\0')), -5);
+    EXPECT_EQ(error(OpCode::set_data, null + null + null), -8);
+    EXPECT_EQ(error(OpCode::set_acl, null + null + null), -8);
+    EXPECT_EQ(error(OpCode::sync, null), 0);
+    EXPECT_EQ(error(OpCode::add_watch, null + std::string(4, '\0')), 0);
+    EXPECT_EQ(error(OpCode::remove_watches, null + std::string("\0\0\0\3", 4)), 0);
+    EXPECT_EQ(error(OpCode::remove_watches, null + std::string("\0\0\0\3", 4)), -121);
+    EXPECT_EQ(error(OpCode::set_watches, std::string(8, '\0') + std::string("\0\0\0\1", 4) + null),
+              -5);
+    std::string ip;
+    Encoder(ip).int32(0);
+    Encoder(ip).ustring("ip");
+    EXPECT_EQ(error(OpCode::auth, ip + null), 0);
 }
 
 TEST_F(LocalRequestsTest, who_am_i_names_the_address_and_the_users) {

@@ -133,11 +133,12 @@ TEST_F(WatchTableTest, a_watcher_that_is_gone_is_forgotten_everywhere) {
     table.watch(&a, "/x", WatchTableKind::data);
     table.watch(&a, "/y", WatchMode::persistent_recursive);
     table.watch(&b, "/x", WatchTableKind::data);
-    EXPECT_EQ(table.count_of(&a), 2U);
+    EXPECT_EQ(table.load_of(&a).paths, 2U);
 
     table.forget(&a);
 
-    EXPECT_EQ(table.count_of(&a), 0U);
+    EXPECT_EQ(table.load_of(&a).paths, 0U);
+    EXPECT_EQ(table.load_of(&a).bytes, 0U);
     EXPECT_EQ(fire(changed("/x")), Watchers{&b});
     EXPECT_EQ(fire(changed("/y")), Watchers{});
     EXPECT_EQ(table.watch_count(), 0U);

@@ -164,8 +164,7 @@ TEST_F(QuotaTest, a_quota_is_looked_at_before_the_version) {
 TEST_F(QuotaTest, within_a_multi_the_figures_are_those_of_the_moment) {
     set_quota("/q", "count=-1,bytes=-1=;countHardLimit=3");
 
-    const auto refused =
-        enforced(OpCode::multi, MultiBody().create("/q/m").create("/q/n").done());
+    const auto refused = enforced(OpCode::multi, MultiBody().create("/q/m").create("/q/n").done());
     EXPECT_FALSE(machine.has("/q/m"));
     EXPECT_EQ(refused.quota_excesses.size(), 1U);
     enforced(OpCode::multi, MultiBody().remove("/q/a").create("/q/m").create("/q/n").done());
@@ -186,8 +185,8 @@ TEST_F(QuotaTest, whether_a_limit_is_enforced_stands_in_the_command) {
 TEST_F(QuotaTest, a_soft_limit_is_told_of_and_no_more) {
     set_quota("/q", "count=2,bytes=6");
 
-    const auto outcome = enforced(
-        OpCode::create, Machine::create_body({"/q/b", "123", open_acl_unsafe, 0, 0}));
+    const auto outcome =
+        enforced(OpCode::create, Machine::create_body({"/q/b", "123", open_acl_unsafe, 0, 0}));
 
     EXPECT_EQ(outcome.error, Errc::ok);
     ASSERT_EQ(outcome.quota_excesses.size(), 2U);

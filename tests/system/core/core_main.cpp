@@ -1,6 +1,6 @@
 // The embedded core alone, for stock clients to talk to: core_for_tests DATA_DIR PORT [key=value…].
 // Prints its port when it listens, serves until SIGTERM. Keys: tick, session_min, session_max,
-// reap (ms); snapshot_bytes; super (the digest).
+// reap (ms); snapshot_bytes; super (the digest); enforce_quota (0, 1).
 #include "coord/server/server.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -26,6 +26,7 @@ void set_option(coord::ServerOptions& options, std::string_view text) {
     if (key == "session_min") options.session_timeout_min = value;
     if (key == "session_max") options.session_timeout_max = value;
     if (key == "reap") options.reap_interval = value;
+    if (key == "enforce_quota") options.enforce_quota = value.count() != 0;
     if (key == "snapshot_bytes")
         options.snapshot_log_bytes = static_cast<std::size_t>(value.count());
 }
