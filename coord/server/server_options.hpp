@@ -33,7 +33,7 @@ struct ServerOptions : ServerLimits {
     std::vector<std::string> four_letter_words{"*"};  // those that are answered; "*": all
     bool enforce_quota = false;  // false, as ZooKeeper: a hard quota is told of and not enforced
     std::string super_digest;    // "super:<base64>"; empty: nobody is super
-    std::string super_subject;  // of a client's certificate, in RFC 2253's form; empty: nobody's
+    std::string super_subject;   // of a client's certificate, in RFC 2253's form; empty: nobody's
     // Milliseconds since 1970, for ctime and mtime. Empty: the machine's clock.
     std::function<std::int64_t()> wall_clock_ms;
 };
