@@ -7,12 +7,14 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
-from roster import BINARY, ROOT, free_port, wait_until
+from roster import BINARY, ROOT, wait_until
 
 
 class Server:
@@ -104,10 +106,13 @@ class Cluster(unittest.TestCase):
     def kill_all(self):
         for server in self.servers:
             server.kill()
-        outcome = getattr(self, "_outcome", None)
-        if outcome and not outcome.success:
-            for server in self.servers:
-                print(f"--- log of {server.name} ---\n{server.log()}")
+        self.logs = "".join(f"--- log of {server.name} ---\n{server.log()}" for server in self.servers)
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            print(getattr(self, "logs", ""), file=sys.stderr)
 
     def leader_of(self, servers, but=None):
         leaders = [server for server in servers if server is not but and server.leads()]
@@ -133,11 +138,11 @@ class Cluster(unittest.TestCase):
 
 class OnLoopback(Cluster):
     def make(self, count=3, more=lambda address: ""):
-        ports = [(free_port(), free_port(), free_port()) for _ in range(count)]
-        addresses = [f"127.0.0.{i + 1}:{ports[i][2]}" for i in range(count)]
-        for i in range(count):
-            self.servers.append(Server(f"n{i + 1}", f"127.0.0.{i + 1}", addresses, self.directory, ports[i],
-                                       more=more(f"127.0.0.{i + 1}")))
+        # Addresses that nobody else on this machine has: so the ports are free.
+        hosts = [f"127.77.{os.getpid() % 250}.{i}" for i in range(1, count + 1)]
+        addresses = [f"{host}:2888" for host in hosts]
+        for i, host in enumerate(hosts, 1):
+            self.servers.append(Server(f"n{i}", host, addresses, self.directory, (8500, 2181, 2888), more=more(host)))
         return self.servers
 
     def test_three_servers_form_one_cluster_once_all_are_there(self):
@@ -206,12 +211,14 @@ class OnLoopback(Cluster):
         example = subprocess.Popen([*inside, str(ROOT / "examples/three_agents"), BINARY], stdout=subprocess.PIPE,
                                    text=True, start_new_session=True)
         self.addCleanup(example.stdout.close)
-        self.addCleanup(example.kill)
+        self.addCleanup(lambda: os.killpg(example.pid, signal.SIGKILL) if example.poll() is None else None)
         directory = pathlib.Path(example.stdout.readline().split()[-1])
-        logs = [directory / f"{i}.log" for i in (1, 2, 3)]
 
-        wait_until("one of them leads", lambda: any("role=leader" in log.read_text() for log in logs))
-        wait_until("all are linked", lambda: all(log.read_text().count("peer linked") == 2 for log in logs))
+        def logs():
+            return [log.read_text() for log in directory.glob("*.log")]
+
+        wait_until("one of them leads", lambda: any("role=leader" in log for log in logs()))
+        wait_until("all are linked", lambda: [log.count("peer linked") for log in logs()] == [2, 2, 2])
         example.terminate()
         example.wait(20)
         self.assertFalse(directory.exists())
@@ -251,8 +258,7 @@ class OnLoopback(Cluster):
         return f'[coord.peer_tls]\ncert = "{own}"\nkey = "{own_key}"\nca = "{ca}"\n'
 
     def test_over_tls_a_server_with_a_strange_certificate_stays_outside(self):
-        authorities = {"127.0.0.1": "ours", "127.0.0.2": "ours", "127.0.0.3": "another"}
-        first, second, strange = self.make(more=lambda address: self.certificate(authorities[address], address))
+        first, _, strange = self.make(more=lambda host: self.certificate("another" if host.endswith(".3") else "ours", host))
         for server in self.servers:
             server.start()
         wait_until("the stranger is refused", lambda: first.metrics() and first.refused("certificate") > 0
@@ -260,7 +266,7 @@ class OnLoopback(Cluster):
         self.assertTrue(all(server.cluster() is None for server in self.servers))
 
         strange.kill()
-        strange.config.write_text(re.sub(r"\[coord.peer_tls\][^[]*", self.certificate("ours", "127.0.0.3"),
+        strange.config.write_text(re.sub(r"\[coord.peer_tls\][^[]*", self.certificate("ours", strange.host),
                                          strange.config.read_text()))
         strange.start()
 
@@ -271,12 +277,12 @@ class OnLoopback(Cluster):
     def test_different_lists_of_servers_are_named(self):
         one, other = self.make(2)
         text = other.config.read_text()
-        other.config.write_text(text.replace("servers = [", "servers = ['127.0.0.9:1', "))
+        other.config.write_text(text.replace("servers = [", "servers = ['127.99.0.9:1', "))
         one.start()
         other.start()
 
         wait_until("both lists are named", lambda: f"[{one.peer_address}, {other.peer_address}]" in one.log()
-                   and f"[{one.peer_address}, {other.peer_address}, 127.0.0.9:1]" in one.log())
+                   and f"[{one.peer_address}, {other.peer_address}, 127.99.0.9:1]" in one.log())
         self.assertIsNone(one.cluster())
 
     def test_garbage_on_the_peer_port_is_counted_and_harmless(self):
