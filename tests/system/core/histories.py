@@ -19,8 +19,8 @@ import struct
 
 import wire
 from expected_tree import ExpectedTree
-from vocabulary import (ACLS, CREDENTIALS, DATA, ODD_ACLS, ODD_CREDENTIALS, ODD_PATHS, OPEN, WATCH_READS, is_text,
-                        operation_of, placed)
+from vocabulary import (ACLS, CREDENTIALS, DATA, LIMITS, ODD_ACLS, ODD_CREDENTIALS, ODD_PATHS, OPEN, QUOTA,
+                        QUOTA_PATHS, WATCH_READS, is_text, operation_of, placed)
 
 
 class Generator:
@@ -36,11 +36,14 @@ class Generator:
         self.watch_modes = {}
         self.odd = self.random.choice([0.02, 0.05, 0.25])
         self.guarded = self.random.choice([0.0, 0.1, 0.4])
+        self.quotas = self.chance(0.25)
         self.watchful = self.random.choice([0.2, 0.5, 0.8])
 
     def history(self):
         self.clients = list(range(self.random.randint(1, 4)))
         steps = [self.opening(client) for client in self.clients]
+        if self.quotas:
+            steps += [("ask", 0, [self.quota_request() for _ in range(3)])]
         for _ in range(self.random.choice([5, 15, 15, 30, 30, 60, 60, 150])):
             steps.append(self.step())
         return steps
@@ -128,6 +131,20 @@ class Generator:
         modes = ["standard", "standard", "persistent", "recursive"]
         return self.watch_modes.setdefault((client, path), self.random.choice(modes))
 
+    def quota_request(self):
+        """About the znodes that are quotas; most of the requests on them are the writes elsewhere."""
+        path = self.random.choice(QUOTA_PATHS)
+        kind = self.random.choices(["look", "make", "create", "setData", "delete"], [8, 3, 3, 1, 1])[0]
+        if kind == "make":
+            top = self.random.choice([QUOTA, QUOTA, QUOTA + b"/a"])
+            return ("multi", [("create", top + name, data, OPEN, 0) for name, data in (
+                (b"", b""), (b"/zookeeper_limits", self.random.choice(LIMITS)), (b"/zookeeper_stats", b"count=0,bytes=0"))])
+        if kind == "create":
+            return ("create", path, self.random.choice(LIMITS), OPEN, 0)
+        if kind == "setData":
+            return ("setData", path, self.random.choice(LIMITS), -1)
+        return ("delete", path, -1) if kind == "delete" else ("getData", path, 0)
+
     def path(self):
         if self.chance(self.odd):
             return self.random.choice(ODD_PATHS)
@@ -170,6 +187,8 @@ class Generator:
         return version if choice < 0.85 else self.random.choice([version + 1, 0, 1, -2, 2147483647, -2147483648])
 
     def request(self, client):
+        if self.quotas and self.chance(0.2):
+            return self.quota_request()
         if self.chance(0.45):
             return self.read(client)
         self.zxids += 1

@@ -40,6 +40,13 @@ VERSIONS = [-1, -1, -1, -1, 0, 0, 1, 2, 3, -2, 2147483647, -2147483648]
 WATCH_READS = ["exists", "getData", "getChildren", "getChildren2"]
 
 
+QUOTA = b"/zookeeper/quota/h"
+QUOTA_PATHS = [QUOTA, QUOTA + b"/zookeeper_limits", QUOTA + b"/zookeeper_stats", QUOTA + b"/a", QUOTA + b"/a/zookeeper_limits",
+               QUOTA + b"/a/zookeeper_stats"]
+LIMITS = [b"count=5,bytes=50", b"count=3,bytes=-1", b"count=-1,bytes=20", b"count=100,bytes=1000", b"count=5",
+          b"count=4,bytes=20=;byteHardLimit=400;countHardLimit=6", b"bytes=10,count=2"]
+
+
 def placed(value):
     """The value as it goes over the wire: ~ is the history's own znode, in lists and operations too."""
     if isinstance(value, bytes):
