@@ -43,24 +43,8 @@ std::uint64_t Driver::engine_ms(Time now) {
 
 void Driver::start(Time now, Restored restored, Effects& effects) {
     sequence_ = restored.sequence;
-    const auto is_configuration = [](const LogEntry& e) {
-        return e.type == EntryType::configuration && !e.bytes->empty();
-    };
+    begin_configurations(restored);
     const auto& entries = restored.entries;
-    const auto newest = std::find_if(entries.rbegin(), entries.rend(), is_configuration);
-    const std::string* configuration = nullptr;
-    if (newest != entries.rend()) {
-        configuration = newest->bytes.get();
-    } else if (restored.snapshot) {
-        configuration = &restored.snapshot->configuration;
-    }
-    if (configuration != nullptr) members_ = decode_configuration(*configuration).value();
-    if (newest != entries.rend()) {
-        newest_configuration_ =
-            Index{number(restored.first) + static_cast<std::uint64_t>(entries.rend() - newest) - 1};
-    } else if (restored.snapshot) {
-        newest_configuration_ = restored.snapshot->configuration_index;
-    }
 
     // libraft lets a lone voter lead at once, but in its old term: an entry that its last life sent
     // to a stand-by and did not write itself would share index and term with a new one.
@@ -99,7 +83,27 @@ void Driver::start(Time now, Restored restored, Effects& effects) {
 }
 
 void Driver::timeout(Time now, Effects& effects) {
+    const bool waits = bridge_state(bridge_) == bridge_follower && deadline() <= now;
+    if (waits && is_lone_voter(members_, options_.id)) vote_for_itself(now, effects);
     step({}, effects, [&](BridgeUpdate* u) { return bridge_timeout(bridge_, engine_ms(now), u); });
+}
+
+// libraft lets a follower that has become the lone voter lead in the term in which the member has led
+// that made it so. Asked for its vote by itself, it begins a term of its own first.
+void Driver::vote_for_itself(Time now, Effects& effects) {
+    const auto own = number(term()) + 1;
+    BridgeMessage ask{};
+    ask.type = bridge_request_vote;
+    ask.peer = number(options_.id);
+    ask.term = own;
+    ask.body.request_vote = {number(options_.id), number(last()), own, true, false};
+    Effects vote;
+    step({}, vote, [&](BridgeUpdate* u) {
+        return bridge_receive(bridge_, engine_ms(now), &ask, u);
+    });
+    assert(vote.vote && vote.vote->voted_for == options_.id);
+    effects.vote = vote.vote;
+    ahead_ += std::max(Time{0}, deadline() - now);
 }
 
 void Driver::suspect(Time now, Effects& effects) {
@@ -218,8 +222,9 @@ void Driver::installed(Time now, const SnapshotMetadata& snapshot, Effects& effe
     applied_term_ = previous_term_ = snapshot.term;
     first_ = next(snapshot.index);
     configuration_ = snapshot.configuration;
-    configuration_index_ = newest_configuration_ = snapshot.configuration_index;
-    members_ = decode_configuration(configuration_).value();
+    configuration_index_ = snapshot.configuration_index;
+    configurations_ = {{configuration_index_, decode_configuration(configuration_).value()}};
+    count_members();
     const auto plain = to_bridge(snapshot);
     step({}, effects, [&](BridgeUpdate* u) {
         return bridge_snapshot_installed(bridge_, engine_ms(now), &plain, u);
@@ -274,14 +279,46 @@ void Driver::take_entries(const BridgeUpdate& update,
 // A configuration counts from when it is in the log (dissertation, section 4.1), until another entry
 // takes its place.
 void Driver::follow_configuration(Index first, std::span<const LogEntry> entries) {
-    if (newest_configuration_ >= first) {
-        newest_configuration_ = configuration_index_;
-        members_ = decode_configuration(configuration_).value_or(std::vector<Member>());
+    while (!configurations_.empty() && configurations_.back().index >= first) {
+        configurations_.pop_back();
     }
     for (std::size_t i = 0; i < entries.size(); ++i) {
         if (entries[i].type != EntryType::configuration) continue;
-        newest_configuration_ = Index{number(first) + i};
-        members_ = decode_configuration(entries[i].view()).value();
+        configurations_.push_back(
+            {Index{number(first) + i}, decode_configuration(entries[i].view()).value()});
+    }
+    count_members();
+}
+
+// Of what the log has behind the snapshot, nobody knows at a start how much is committed.
+void Driver::begin_configurations(const Restored& restored) {
+    Index contained{};
+    if (restored.snapshot) {
+        const auto& snapshot = *restored.snapshot;
+        contained = snapshot.index;
+        configurations_.push_back(
+            {snapshot.configuration_index, decode_configuration(snapshot.configuration).value()});
+    }
+    auto index = restored.first;
+    for (const auto& entry : restored.entries) {
+        if (entry.type == EntryType::configuration && index > contained) {
+            configurations_.push_back({index, decode_configuration(entry.view()).value()});
+        }
+        index = next(index);
+    }
+    count_members();
+}
+
+void Driver::count_members() {
+    members_.clear();
+    peers_.clear();
+    if (configurations_.empty()) return;
+    peers_ = members_ = configurations_.back().members;
+    for (const auto& older : configurations_) {
+        for (const auto& member : older.members) {
+            const auto is_same = [&](const Member& m) { return m.id == member.id; };
+            if (std::none_of(peers_.begin(), peers_.end(), is_same)) peers_.push_back(member);
+        }
     }
 }
 
@@ -330,10 +367,8 @@ void Driver::apply(Time now, Effects& effects) {
         if (entry.type != EntryType::configuration) continue;
         configuration_index_ = index;
         configuration_ = *entry.bytes;
-        if (newest_configuration_ <= index) {
-            newest_configuration_ = index;
-            members_ = decode_configuration(configuration_).value();
-        }
+        while (configurations_.front().index < index) configurations_.pop_front();
+        count_members();
         const auto plain = to_bridge(entry);
         step({}, effects, [&](BridgeUpdate* u) {
             return bridge_configured(bridge_, engine_ms(now), number(index), &plain, u);
@@ -383,6 +418,10 @@ Term Driver::term() const { return Term{bridge_term(bridge_)}; }
 MemberId Driver::leader() const { return MemberId{bridge_leader_id(bridge_)}; }
 
 bool Driver::is_elected() const { return bridge_state(bridge_) == bridge_leader; }
+
+Index Driver::configuration_index() const {
+    return configurations_.empty() ? Index{0} : configurations_.back().index;
+}
 
 Index Driver::match(MemberId member) const {
     return Index{bridge_match_index(bridge_, number(member))};

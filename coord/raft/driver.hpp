@@ -130,14 +130,22 @@ public:
     // Asked of a leader: up to where that member has the log.
     [[nodiscard]] Index match(MemberId member) const;
     [[nodiscard]] Index last() const;
-    // By the newest configuration in the log, committed or not.
+    [[nodiscard]] Index configuration_index() const;  // of the newest, committed or not
+    // By that configuration.
     [[nodiscard]] const std::vector<Member>& members() const { return members_; }
+    // And by every older one that may yet turn out to be the last that was committed: its members
+    // must be heard, for one of them may come to lead.
+    [[nodiscard]] const std::vector<Member>& peers() const { return peers_; }
 
 private:
     struct Outstanding {
         std::uint64_t sequence;
         Index first;
         Index last;
+    };
+    struct Configuration {
+        Index index{};
+        std::vector<Member> members;
     };
     using Call = std::function<int(BridgeUpdate*)>;
 
@@ -150,7 +158,10 @@ private:
     void receive_entries(Time now, const Message& message, Effects& effects);
     void apply(Time now, Effects& effects);
     void announce_role(Effects& effects);
+    void vote_for_itself(Time now, Effects& effects);
+    void begin_configurations(const Restored& restored);
     void follow_configuration(Index first, std::span<const LogEntry> entries);
+    void count_members();
     void forget();
     [[nodiscard]] Term term_of(Index index) const;
     [[nodiscard]] bool has(Index index) const;
@@ -175,8 +186,10 @@ private:
     bool installing_ = false;
     Index configuration_index_{};  // of the last committed configuration
     std::string configuration_;
-    Index newest_configuration_{};  // of members_
+    // The last that is known to be committed, and what the log has behind it.
+    std::deque<Configuration> configurations_;
     std::vector<Member> members_;
+    std::vector<Member> peers_;
 
     Role role_ = Role::follower;  // as announced
     Index ready_{};               // a leader is announced when this is applied

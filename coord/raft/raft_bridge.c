@@ -2,6 +2,7 @@
 #include "coord/raft/raft_bridge.h"
 
 #include <raft.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +17,8 @@ _Static_assert((int)bridge_follower == (int)RAFT_FOLLOWER &&
                    (int)bridge_candidate == (int)RAFT_CANDIDATE &&
                    (int)bridge_leader == (int)RAFT_LEADER,
                "states are libraft's");
-_Static_assert((int)bridge_standby == (int)RAFT_STANDBY &&
-                   (int)bridge_voter == (int)RAFT_VOTER && (int)bridge_spare == (int)RAFT_SPARE,
+_Static_assert((int)bridge_standby == (int)RAFT_STANDBY && (int)bridge_voter == (int)RAFT_VOTER &&
+                   (int)bridge_spare == (int)RAFT_SPARE,
                "roles are libraft's");
 _Static_assert((int)bridge_append_entries == (int)RAFT_APPEND_ENTRIES &&
                    (int)bridge_timeout_now == (int)RAFT_TIMEOUT_NOW,
@@ -136,9 +137,8 @@ static void copy_message(const struct raft_message* from, struct BridgeMessage* 
     }
 }
 
-static int copy_messages(struct Bridge* bridge,
-                         const struct raft_update* from,
-                         struct BridgeUpdate* to) {
+static int
+copy_messages(struct Bridge* bridge, const struct raft_update* from, struct BridgeUpdate* to) {
     const size_t count = from->messages.n;
     if (count > bridge->message_capacity) {
         struct BridgeMessage* grown = realloc(bridge->messages, count * 2 * sizeof *grown);
@@ -154,9 +154,7 @@ static int copy_messages(struct Bridge* bridge,
     return 0;
 }
 
-static int copy_install(struct Bridge* bridge,
-                        struct raft_update* from,
-                        struct BridgeUpdate* to) {
+static int copy_install(struct Bridge* bridge, struct raft_update* from, struct BridgeUpdate* to) {
     struct raft_snapshot_metadata* metadata = &from->snapshot.metadata;
     raft_free(bridge->install_configuration.base);
     bridge->install_configuration.base = NULL;
@@ -256,6 +254,16 @@ int bridge_submit(struct Bridge* bridge,
     return step(bridge, now_ms, &event, &submitted, update);
 }
 
+// libraft 0.22.1 answers a message of an old term without setting the last index: its sender could
+// lead in the term of the answer by the time it comes, and count entries that nobody has.
+static void clear_unset_index(struct Bridge* bridge, const struct BridgeUpdate* update) {
+    struct BridgeMessage* messages = bridge->messages;
+    for (size_t i = 0; i < update->message_count; ++i) {
+        if (messages[i].type != bridge_append_entries_result) continue;
+        messages[i].body.append_entries_result.last_index = 0;
+    }
+}
+
 static int receive_entries(struct Bridge* bridge,
                            uint64_t now_ms,
                            const struct BridgeMessage* from,
@@ -299,9 +307,8 @@ static int receive_snapshot(struct Bridge* bridge,
     message->install_snapshot.last_index = snapshot->index;
     message->install_snapshot.last_term = snapshot->term;
     message->install_snapshot.conf_index = snapshot->configuration_index;
-    int error = decode(snapshot->configuration,
-                       snapshot->configuration_length,
-                       &message->install_snapshot.conf);
+    int error = decode(
+        snapshot->configuration, snapshot->configuration_length, &message->install_snapshot.conf);
     if (error != 0) return error;
     const bool installing = bridge->raft.snapshot.installing;
     event.type = RAFT_RECEIVE;
@@ -311,6 +318,33 @@ static int receive_snapshot(struct Bridge* bridge,
     if (error == 0 && installing && update->message_count == 0) {
         raft_configuration_close(&message->install_snapshot.conf);
     }
+    return error;
+}
+
+static struct raft_server* find_self(struct raft* raft) {
+    for (unsigned i = 0; i < raft->configuration.n; ++i) {
+        if (raft->configuration.servers[i].id == raft->id) return &raft->configuration.servers[i];
+    }
+    return NULL;
+}
+
+// libraft lets a member vote only if its own configuration says so. But the vote of one whose
+// promotion has not reached it may be needed by the only member that has it in its log, so it is to
+// vote whatever it believes (dissertation, section 4.1); the candidate knows whose votes count. Nor
+// does libraft let who is no voter ever forget its leader.
+static int receive_vote_request(struct Bridge* bridge,
+                                uint64_t now_ms,
+                                struct raft_event* event,
+                                struct BridgeUpdate* update) {
+    struct raft* raft = &bridge->raft;
+    const struct raft_server* self = find_self(raft);
+    if (self == NULL || self->role == RAFT_VOTER) return step(bridge, now_ms, event, NULL, update);
+    const int role = self->role;
+    const bool is_silent = now_ms >= raft->election_timer_start + raft->election_timeout;
+    if (is_silent) event->receive.message->request_vote.disrupt_leader = true;
+    find_self(raft)->role = RAFT_VOTER;
+    const int error = step(bridge, now_ms, event, NULL, update);
+    find_self(raft)->role = role;
     return error;
 }
 
@@ -324,11 +358,17 @@ int bridge_receive(struct Bridge* bridge,
     message.type = (enum raft_message_type)from->type;
     message.server_id = from->peer;
     message.server_address = "-";  // replies go by id; the engine wants some text
+    const bool is_late = from->term < raft_current_term(&bridge->raft);
+    int error = 0;
     switch (from->type) {
         case bridge_append_entries:
-            return receive_entries(bridge, now_ms, from, &message, update);
+            error = receive_entries(bridge, now_ms, from, &message, update);
+            if (error == 0 && is_late) clear_unset_index(bridge, update);
+            return error;
         case bridge_install_snapshot:
-            return receive_snapshot(bridge, now_ms, from, &message, update);
+            error = receive_snapshot(bridge, now_ms, from, &message, update);
+            if (error == 0 && is_late) clear_unset_index(bridge, update);
+            return error;
         case bridge_append_entries_result:
             message.append_entries_result.version = 2;
             message.append_entries_result.term = from->term;
@@ -346,7 +386,9 @@ int bridge_receive(struct Bridge* bridge,
             message.request_vote.last_log_term = from->body.request_vote.last_term;
             message.request_vote.disrupt_leader = from->body.request_vote.disrupt_leader;
             message.request_vote.pre_vote = from->body.request_vote.pre_vote;
-            break;
+            event.type = RAFT_RECEIVE;
+            event.receive.message = &message;
+            return receive_vote_request(bridge, now_ms, &event, update);
         case bridge_request_vote_result:
             // From version 2 on the engine tells pre-votes from votes.
             message.request_vote_result.version = 2;
@@ -447,10 +489,8 @@ bool bridge_encode_configuration(const struct BridgeMember* members,
     raft_configuration_init(&configuration);
     bool good = count > 0;
     for (size_t i = 0; good && i < count; ++i) {
-        good = raft_configuration_add(&configuration,
-                                      members[i].id,
-                                      members[i].address,
-                                      (int)members[i].role) == 0;
+        good = raft_configuration_add(
+                   &configuration, members[i].id, members[i].address, (int)members[i].role) == 0;
     }
     good = good && raft_configuration_encode(&configuration, &buffer) == 0;
     raft_configuration_close(&configuration);

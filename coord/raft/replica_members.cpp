@@ -84,8 +84,11 @@ void Replica::advance_change() {
     auto& change = *change_;
     if (change.stage == catching_up) {
         if (now_() > change.give_up) return finish_change(make_error_code(errc::timed_out));
-        const auto match = number(driver_->match(change.wanted.id));
-        if (match == 0 || match + lag_max < number(driver_->last())) return;
+        // It must know that it is a member: else it would give nobody the vote that may be needed
+        // before it hears of its promotion.
+        const auto match = driver_->match(change.wanted.id);
+        const bool lags = number(match) + lag_max < number(driver_->last());
+        if (lags || match < driver_->configuration_index()) return;
         change.stage = draining;
     }
     if (change.stage == draining) {
@@ -118,8 +121,8 @@ void Replica::finish_change(Result<void> result) {
 }
 
 void Replica::tell_members() {
-    if (transport_ == nullptr || driver_->members() == told_members_) return;
-    told_members_ = driver_->members();
+    if (transport_ == nullptr || driver_->peers() == told_members_) return;
+    told_members_ = driver_->peers();
     transport_->set_members(told_members_);
 }
 
