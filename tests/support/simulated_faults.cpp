@@ -1,0 +1,209 @@
+#include "tests/support/simulated_faults.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace coord {
+
+namespace {
+
+using std::chrono_literals::operator""us;
+using std::chrono_literals::operator""ms;
+
+constexpr SimulatedTime disk_typical = 300us;
+constexpr SimulatedTime network_typical = 300us;
+constexpr std::size_t seats_max = 8;
+constexpr std::size_t members_max = 5;
+
+}  // namespace
+
+const std::vector<SimulatedFaults::Kind>& SimulatedFaults::all() {
+    using F = SimulatedFaults;
+    static const std::vector<Kind> kinds{
+        {"kill ordered", &F::kill},
+        {"kill within ordered", &F::kill_within},
+        {"power failure", &F::power_failure},
+        {"cut one way", &F::cut_one_way},
+        {"isolated", &F::isolate},
+        {"split", &F::split},
+        {"healed", &F::heal},
+        {"link severed", &F::sever_one},
+        {"links severed", &F::sever_all},
+        {"stalled", &F::stall},
+        {"clock jumped", &F::jump},
+        {"disk slow", &F::slow_disk},
+        {"disk full", &F::fill_disk},
+        {"network slow", &F::slow_network},
+        {"change asked for", &F::change_members},
+    };
+    return kinds;
+}
+
+const std::vector<std::string_view>& SimulatedFaults::kinds() {
+    static const std::vector<std::string_view> names = [] {
+        std::vector<std::string_view> list;
+        for (const auto& kind : all()) list.push_back(kind.name);
+        return list;
+    }();
+    return names;
+}
+
+SimulatedFaults::SimulatedFaults(SimulatedCluster& cluster)
+    : cluster_(cluster), world_(cluster.world()) {
+    for (const auto& kind : all()) {
+        const auto weight = world_.dice.below(3);
+        for (std::uint64_t i = 0; i < weight; ++i) mix_.push_back(kind);
+    }
+    pause_max_ = world_.dice.time(60ms, 1000ms);
+    cluster_.buried = [this](Seat& seat) {
+        world_.clock.after(world_.dice.time(20ms, over_ ? 50ms : 1500ms),
+                           [this, &seat] { cluster_.start(seat); });
+    };
+}
+
+void SimulatedFaults::begin() {
+    if (mix_.empty()) return;
+    world_.clock.after(world_.dice.time(1ms, pause_max_), [this] { strike_next(); });
+}
+
+void SimulatedFaults::strike_next() {
+    if (over_) return;
+    const auto kind = world_.dice.one_of(mix_);
+    auto& chosen = victim();
+    world_.count(kind.name, number(chosen.id()));
+    (this->*kind.strike)(chosen);
+    world_.clock.after(world_.dice.time(1ms, pause_max_), [this] { strike_next(); });
+}
+
+void SimulatedFaults::stop() {
+    over_ = true;
+    cluster_.network().heal();
+    cluster_.network().set_typical(network_typical);
+    for (const auto& seat : cluster_.seats()) {
+        seat->machine.doom_after(0);
+        recover(*seat);
+        cluster_.start(*seat);
+    }
+}
+
+void SimulatedFaults::recover(Seat& seat) {
+    seat.disk.set_full(false);
+    seat.disk.set_typical(disk_typical);
+}
+
+// Often the leader.
+SimulatedFaults::Seat& SimulatedFaults::victim() {
+    auto* const leader = cluster_.leader();
+    if (leader != nullptr && world_.dice.once_in(2)) return *leader;
+    return *cluster_.seats().at(world_.dice.below(cluster_.seats().size()));
+}
+
+MemberId SimulatedFaults::other_than(MemberId member) {
+    const auto count = cluster_.seats().size();
+    const auto other = 1 + (number(member) - 1 + world_.dice.between(1, count)) % count;
+    return MemberId{other};
+}
+
+void SimulatedFaults::kill_within(Seat& victim) {
+    victim.machine.doom_after(world_.dice.between(1, 15));
+}
+
+void SimulatedFaults::power_failure(Seat&) {
+    for (const auto& seat : cluster_.seats()) cluster_.kill(*seat);
+}
+
+void SimulatedFaults::cut_one_way(Seat& victim) {
+    const auto other = other_than(victim.id());
+    if (other == victim.id()) return;
+    world_.dice.once_in(2) ? cluster_.network().cut(victim.id(), other)
+                           : cluster_.network().cut(other, victim.id());
+}
+
+void SimulatedFaults::isolate(Seat& victim) { cluster_.network().isolate(victim.id()); }
+
+void SimulatedFaults::split(Seat&) {
+    std::vector<MemberId> here;
+    std::vector<MemberId> there;
+    for (const auto& seat : cluster_.seats()) {
+        (world_.dice.once_in(2) ? here : there).push_back(seat->id());
+    }
+    for (const auto one : here) {
+        for (const auto other : there) {
+            cluster_.network().cut(one, other);
+            cluster_.network().cut(other, one);
+        }
+    }
+}
+
+void SimulatedFaults::heal(Seat&) { cluster_.network().heal(); }
+
+void SimulatedFaults::sever_one(Seat& victim) {
+    cluster_.network().sever(victim.id(), other_than(victim.id()));
+}
+
+void SimulatedFaults::sever_all(Seat& victim) {
+    for (const auto& seat : cluster_.seats()) cluster_.network().sever(victim.id(), seat->id());
+}
+
+void SimulatedFaults::stall(Seat& victim) {
+    if (victim.is_running()) victim.machine.stall(world_.dice.time(20ms, 2000ms));
+}
+
+void SimulatedFaults::jump(Seat& victim) {
+    cluster_.move_clock(victim, Driver::Time(world_.dice.between(10, 5000)));
+}
+
+void SimulatedFaults::slow_disk(Seat& victim) {
+    victim.disk.set_typical(world_.dice.time(2ms, 150ms));
+    world_.clock.after(world_.dice.time(100ms, 2000ms), [this, &victim] { recover(victim); });
+}
+
+void SimulatedFaults::fill_disk(Seat& victim) {
+    victim.disk.set_full(true);
+    world_.clock.after(world_.dice.time(50ms, 1500ms), [this, &victim] { recover(victim); });
+}
+
+void SimulatedFaults::slow_network(Seat&) {
+    cluster_.network().set_typical(world_.dice.time(1ms, 60ms));
+    world_.clock.after(world_.dice.time(100ms, 2000ms),
+                       [this] { cluster_.network().set_typical(network_typical); });
+}
+
+MemberChange SimulatedFaults::draw_change(const std::vector<MemberStatus>& members) {
+    using enum MemberChange::Kind;
+    const auto& member = members.at(world_.dice.below(members.size())).member;
+    const bool can_grow = members.size() < members_max && cluster_.seats().size() < seats_max;
+    if (can_grow && world_.dice.once_in(2)) {
+        const auto& seat = cluster_.add();
+        return {add, seat.id(), "member" + std::to_string(number(seat.id()))};
+    }
+    if (member.role == MemberRole::standby && !world_.dice.once_in(4)) return {promote, member.id};
+    switch (world_.dice.below(4)) {
+        case 0: return {demote, member.id};
+        case 1: return {relocate, member.id, "moved" + std::to_string(world_.dice.below(1000))};
+        case 2: {  // one that was removed comes back
+            const auto& seat = *cluster_.seats().at(world_.dice.below(cluster_.seats().size()));
+            return {add, seat.id(), "again" + std::to_string(number(seat.id()))};
+        }
+        default: return {remove, member.id};
+    }
+}
+
+void SimulatedFaults::change_members(Seat&) {
+    static constexpr std::array results{
+        "member added", "member promoted", "member demoted", "member relocated", "member removed"};
+    auto* const leader = cluster_.leader();
+    if (leader == nullptr) return;
+    leader->machine.post(0us, [this, leader] {
+        const auto members = leader->replica->members();
+        if (members.empty()) return;
+        const auto change = draw_change(members);
+        const auto* const result = results.at(static_cast<std::size_t>(change.kind));
+        leader->replica->change_members(change, [this, change, result](const Result<void>& r) {
+            world_.count(r ? result : "change failed", number(change.id));
+        });
+    });
+}
+
+}  // namespace coord
