@@ -138,7 +138,11 @@ void Replica::received(const Message& message) {
 }
 
 void Replica::linked(MemberId peer, bool connected) {
-    if (!connected) backlogs_.erase(peer);
+    if (connected) {
+        withdraw_offer(peer);
+    } else {
+        backlogs_.erase(peer);
+    }
     if (install_ && install_->from == peer) {
         install_->lost = connected ? std::nullopt : std::optional(now_());
     }
@@ -223,6 +227,7 @@ void Replica::change_role(const RoleChange& change) {
     in_flight_.clear();
     in_flight_bytes_ = 0;
     backlogs_.clear();
+    offered_.clear();
     announce_ = false;
     if (!change_) return;
     // A leader that is removed leads until then.

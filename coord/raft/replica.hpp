@@ -182,6 +182,7 @@ private:
     void send_pieces(const Message& message);
     void go_on(MemberId peer);
     void read_back(MemberId peer, std::uint64_t number, std::vector<LogEntry> entries);
+    void withdraw_offer(MemberId peer);
     void begin_install(const SnapshotMetadata& snapshot);
     void fetched(std::uint64_t number, const Result<void>& result);
     void installed(std::uint64_t number, const Result<Disk::Swap>& swap);
@@ -229,6 +230,7 @@ private:
     std::uint64_t numbers_ =
         0;  // drawn for backlogs and installs: late completions are known by them
     std::map<MemberId, Backlog> backlogs_;
+    std::map<MemberId, Index> offered_;  // snapshots, by whom they were offered to over this link
     std::optional<Change> change_;
     std::vector<Member> told_members_;
 };

@@ -19,6 +19,8 @@ void Replica::send(Message message) {
     if (transport_ == nullptr) return;
     const auto* append = std::get_if<AppendEntries>(&message.body);
     if (append == nullptr) {
+        const auto* install = std::get_if<InstallSnapshot>(&message.body);
+        if (install != nullptr) offered_[message.peer] = install->snapshot.index;
         transport_->send(message);
         return;
     }
@@ -112,6 +114,18 @@ void Replica::read_back(MemberId peer, std::uint64_t number, std::vector<LogEntr
         append.count = left;
     }
     go_on(peer);
+}
+
+// The engine waits for the end of an install for as long as it hears from the member. But behind a new
+// link there may be a new process that knows nothing of it, or the answer may have gone with the old
+// one: told that the snapshot was rejected, the engine finds out what the member needs.
+void Replica::withdraw_offer(MemberId peer) {
+    const auto offer = offered_.extract(peer);
+    if (!offer || !driver_ || !driver_->is_elected()) return;
+    Effects effects;
+    const AppendEntriesResult rejection{.rejected = offer.mapped()};
+    driver_->receive(now_(), {peer, driver_->term(), rejection}, effects);
+    carry_out(effects);
 }
 
 void Replica::begin_install(const SnapshotMetadata& snapshot) {
