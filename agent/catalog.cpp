@@ -45,6 +45,10 @@ const std::string& InstanceView::address() const {
     return record.node_address;
 }
 
+const std::string& InstanceView::zone() const {
+    return record.service.zone.empty() && node ? node->record.zone : record.service.zone;
+}
+
 struct Catalog::State {
     struct Service {
         std::shared_ptr<const ServiceView> view;  // null until it is published first

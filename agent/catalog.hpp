@@ -46,6 +46,8 @@ struct InstanceView {
 
     // The instance's own address, or its node's.
     [[nodiscard]] const std::string& address() const;
+    // Likewise; empty if neither says.
+    [[nodiscard]] const std::string& zone() const;
 };
 
 // Instances in order of node name, then service id: every list of the HTTP API keeps that order.

@@ -288,6 +288,9 @@ void read_dns(TableReader& in, DnsConfig& dns) {
     in.take("negative_ttl", dns.negative_ttl, ttl);
     in.take("udp_bytes_max", dns.udp_bytes_max, integer<std::size_t>(512, 65507));
     in.take("udp_bytes_max_loopback", dns.udp_bytes_max_loopback, integer<std::size_t>(512, 65507));
+    in.take_map("service_ttl", dns.service_ttl, ttl);
+    in.take("prefer_zone", dns.prefer_zone, boolean());
+    in.take("zone_healthy_percent_min", dns.zone_healthy_percent_min, integer<unsigned>(0, 100));
     in.take("only_passing", dns.only_passing, boolean());
     in.take_list(
         "reverse", dns.reverse, text_that("a prefix such as \"10.0.0.0/8\"", is_ip_prefix));

@@ -49,7 +49,11 @@ struct DnsConfig {
     std::chrono::seconds negative_ttl{1};  // SOA MINIMUM
     std::size_t udp_bytes_max = 1232;      // EDNS, on addresses that are not loopback
     std::size_t udp_bytes_max_loopback = 8192;
-    bool only_passing = false;         // as Consul: warning instances are answered too
+    // By service, "prefix*" or "*", as Consul's; what a service says itself goes first.
+    std::map<std::string, std::chrono::seconds> service_ttl;
+    bool prefer_zone = true;                 // the agent's own, if it has one
+    unsigned zone_healthy_percent_min = 50;  // of its instances; below, all zones are alike
+    bool only_passing = false;               // as Consul: warning instances are answered too
     std::vector<std::string> reverse;  // prefixes that are ours: "10.0.0.0/8"; loopback always
     std::vector<std::string> allow = private_networks;  // who is answered; this host always is
     // Whose addresses nobody forges: no limits of rate or size.

@@ -94,7 +94,7 @@ std::string differences(const InstanceView& before, const InstanceView& after) {
     differs(a.meta != b.meta, "meta");
     differs(a.tagged_addresses != b.tagged_addresses, "tagged addresses");
     differs(a.weights != b.weights, "weights");
-    differs(a.zone != b.zone, "zone");
+    differs(before.zone() != after.zone(), "zone");
     const auto same_definition = [](const Check& x, const Check& y) {
         return x.definition == y.definition;
     };

@@ -148,6 +148,7 @@ agent::NodeRecord own_node(const agent::Config& config, const std::string& id) {
     node.id = id;
     node.address = config.address;
     node.datacenter = config.datacenter;
+    node.zone = config.zone;
     node.meta = config.meta;
     node.version = ROSTER_VERSION;
     return node;
@@ -232,6 +233,7 @@ private:
         return {.config = config_.dns,
                 .domain = config_.domain,
                 .datacenter = config_.datacenter,
+                .zone = config_.zone,
                 .node = config_.node,
                 .address = config_.address,
                 .version = ROSTER_VERSION,

@@ -466,6 +466,7 @@ std::string encode(const NodeRecord& record) {
     put(out, "id", record.id);
     put(out, "address", record.address);
     put(out, "datacenter", record.datacenter);
+    put(out, "zone", record.zone);
     put(out, "taggedAddresses", record.tagged_addresses);
     put(out, "meta", record.meta);
     if (!record.checks.empty())
@@ -500,6 +501,7 @@ Parsed<NodeRecord> decode_node(std::string_view text) {
     record.id = in.text("id");
     record.address = in.text("address");
     record.datacenter = in.text("datacenter");
+    record.zone = in.text("zone");
     record.tagged_addresses = in.text_map("taggedAddresses");
     record.meta = in.text_map("meta");
     record.checks = read_checks(in, "");

@@ -111,7 +111,7 @@ struct ServiceDefinition {
     std::map<std::string, TaggedAddress> tagged_addresses;
     Weights weights;
     bool enable_tag_override = false;
-    std::string zone;  // locality
+    std::string zone;  // locality; empty: the node's
     std::vector<CheckDefinition> checks;
 
     bool operator==(const ServiceDefinition&) const = default;
@@ -138,6 +138,7 @@ struct NodeRecord {
     std::string id;  // uuid
     std::string address;
     std::string datacenter;
+    std::string zone;  // locality
     std::map<std::string, std::string> tagged_addresses;
     std::map<std::string, std::string> meta;
     std::vector<Check> checks;  // of the node itself, without serfHealth

@@ -1,9 +1,11 @@
 #include "dns/answer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstring>
 #include <new>
+#include <numeric>
 #include <tuple>
 
 namespace dns {
@@ -36,6 +38,28 @@ void append_record(std::vector<std::uint8_t>& to,
     append(to, rdata);
 }
 
+// Every index once, from a random one on, with a random stride: unlike a mere rotation this does not
+// hand all of a failed instance's first places to its successor.
+class Walk {
+public:
+    Walk(std::uint32_t count, Random& random)
+        : count_(count),
+          stride_(count < 3 ? 1 : strides[random.next() % strides.size()] % count),
+          next_(count < 2 ? 0 : random.below(count)) {}
+
+    std::uint32_t next() {
+        const std::uint32_t now = next_;
+        next_ += stride_;
+        if (next_ >= count_) next_ -= count_;
+        return now;
+    }
+
+private:
+    std::uint32_t count_;
+    std::uint32_t stride_;
+    std::uint32_t next_;
+};
+
 }  // namespace
 
 void append_u16(std::vector<std::uint8_t>& to, std::uint16_t value) {
@@ -58,8 +82,13 @@ void Answer::Deleter::operator()(const Answer* answer) const {
 
 bool Answer::operator==(const Answer& other) const {
     const auto shape = [](const Answer& a) {
-        return std::tie(
-            a.count_, a.extra_count_, a.stride_, a.pick_one_, a.answer_bytes_, a.extra_bytes_);
+        return std::tie(a.count_,
+                        a.extra_count_,
+                        a.stride_,
+                        a.pick_one_,
+                        a.weighted_,
+                        a.answer_bytes_,
+                        a.extra_bytes_);
     };
     if (shape(*this) != shape(other)) return false;
     const auto* const begin = reinterpret_cast<const std::uint8_t*>(this + 1);
@@ -75,8 +104,12 @@ Octets Answer::record(std::size_t i) const {
 
 Copied Answer::copy(std::span<std::uint8_t> room, Anchors anchors, Random& random) const {
     Copied copied;
-    const std::size_t bytes = copy_answers(room, random, copied);
-    copied.bytes = bytes;
+    if (weighted_) {
+        copy_weighted(room, random, copied);
+    } else {
+        copy_answers(room, random, copied);
+    }
+    const std::size_t bytes = copied.bytes;
     if (anchors.owner != question_name_at) {
         for (std::size_t at = 0; at < bytes;) {
             write_pointer(&room[at], anchors.owner);
@@ -87,27 +120,50 @@ Copied Answer::copy(std::span<std::uint8_t> room, Anchors anchors, Random& rando
     return copied;
 }
 
-std::size_t
-Answer::copy_answers(std::span<std::uint8_t> room, Random& random, Copied& copied) const {
+// False, and not complete, when there is no room for it.
+inline bool Answer::copy_record(std::size_t i, std::span<std::uint8_t> room, Copied& copied) const {
+    const Octets octets = record(i);
+    copied.complete = octets.size() <= room.size() - copied.bytes;
+    if (!copied.complete) return false;
+    std::memcpy(room.data() + copied.bytes, octets.data(), octets.size());
+    copied.bytes += octets.size();
+    ++copied.answers;
+    return true;
+}
+
+void Answer::copy_answers(std::span<std::uint8_t> room, Random& random, Copied& copied) const {
     const std::uint32_t wanted = pick_one_ ? 1 : count_;
-    // A random start and a random stride: unlike a mere rotation this does not hand all of a
-    // failed instance's first places to its successor.
-    const std::uint32_t stride = count_ < 3 ? 1 : strides[random.next() % strides.size()] % count_;
-    std::uint32_t next = count_ < 2 ? 0 : random.below(count_);
-    std::size_t at = 0;
+    Walk walk(count_, random);
     for (std::uint32_t i = 0; i < wanted; ++i) {
-        const Octets octets = record(next);
-        if (octets.size() > room.size() - at) {
-            copied.complete = false;
-            break;
-        }
-        std::memcpy(room.data() + at, octets.data(), octets.size());
-        at += octets.size();
-        ++copied.answers;
-        next += stride;
-        if (next >= count_) next -= count_;
+        if (!copy_record(walk.next(), room, copied)) return;
     }
-    return at;
+}
+
+// A draw of what was drawn already is drawn again: so the places are as if each had been drawn from
+// the records that are left. Draws are limited; whoever was not drawn follows in any order, at last
+// those without weight.
+void Answer::copy_weighted(std::span<std::uint8_t> room, Random& random, Copied& copied) const {
+    std::array<std::uint64_t, (UINT16_MAX + 64) / 64> taken;
+    std::fill_n(taken.begin(), (count_ + 63U) / 64U, 0);
+    const std::uint32_t wanted = pick_one_ ? 1 : count_;
+    const auto take = [&](std::uint32_t i) {
+        const std::uint64_t bit = std::uint64_t{1} << i % 64U;
+        if ((taken[i / 64U] & bit) != 0) return true;
+        taken[i / 64U] |= bit;
+        return copy_record(i, room, copied);
+    };
+    const auto* const end = sums() + count_;
+    for (std::uint32_t draws = 2U * count_ + 8U; draws > 0 && copied.answers < wanted; --draws) {
+        const auto* const drawn = std::upper_bound(sums(), end, random.below(end[-1]));
+        if (!take(static_cast<std::uint32_t>(drawn - sums()))) return;
+    }
+    for (const bool weight : {true, false}) {
+        Walk walk(count_, random);
+        for (std::uint32_t i = 0; i < count_ && copied.answers < wanted; ++i) {
+            const auto next = walk.next();
+            if (has_weight(next) == weight && !take(next)) return;
+        }
+    }
 }
 
 void Answer::copy_extras(std::span<std::uint8_t> room, Anchors anchors, Copied& copied) const {
@@ -122,12 +178,13 @@ void Answer::copy_extras(std::span<std::uint8_t> room, Anchors anchors, Copied& 
     copied.bytes += extras()[fitting - 1].end;
 }
 
-void AnswerBuilder::add(std::uint16_t type, std::uint32_t ttl, Octets rdata) {
+void AnswerBuilder::add(std::uint16_t type, std::uint32_t ttl, Octets rdata, std::uint16_t weight) {
     assert(ends_.size() < UINT16_MAX && rdata.size() <= UINT16_MAX);
     answers_.push_back(0xC0);
     answers_.push_back(question_name_at);
     append_record(answers_, type, ttl, rdata);
     ends_.push_back(static_cast<std::uint32_t>(answers_.size()));
+    weights_.push_back(weight);
 }
 
 void AnswerBuilder::add_extra(std::string_view owner,
@@ -142,19 +199,31 @@ void AnswerBuilder::add_extra(std::string_view owner,
     extra_ends_.push_back({static_cast<std::uint32_t>(extras_.size()), pointer_at});
 }
 
+// None where all weigh the same: then every order is as good.
+std::vector<std::uint32_t> AnswerBuilder::sums() const {
+    const auto differs = [&](std::uint32_t weight) { return weight != weights_.front(); };
+    if (std::none_of(weights_.begin(), weights_.end(), differs)) return {};
+    std::vector<std::uint32_t> sums(weights_.size());
+    std::partial_sum(weights_.begin(), weights_.end(), sums.begin());
+    return sums;
+}
+
 Answer::Pointer AnswerBuilder::build() const {
     if (ends_.empty()) return nullptr;
     bool even = true;
     for (std::size_t i = 0; i < ends_.size(); ++i) even &= ends_[i] == (i + 1) * ends_[0];
     even &= ends_[0] <= UINT16_MAX;
+    const auto weights = sums();
     const std::size_t bytes = sizeof(Answer) + extra_ends_.size() * sizeof(Answer::Extra) +
-                              (even ? 0 : ends_.size() * sizeof(std::uint32_t)) + answers_.size() +
+                              (even ? 0 : ends_.size() * sizeof(std::uint32_t)) +
+                              weights.size() * sizeof(std::uint32_t) + answers_.size() +
                               extras_.size();
     auto* answer = new (::operator new(bytes)) Answer;
     answer->count_ = static_cast<std::uint16_t>(ends_.size());
     answer->extra_count_ = static_cast<std::uint16_t>(extra_ends_.size());
     answer->stride_ = static_cast<std::uint16_t>(even ? ends_[0] : 0);
     answer->pick_one_ = pick_one_;
+    answer->weighted_ = !weights.empty();
     answer->answer_bytes_ = static_cast<std::uint32_t>(answers_.size());
     answer->extra_bytes_ = static_cast<std::uint32_t>(extras_.size());
     auto* at = reinterpret_cast<std::uint8_t*>(answer + 1);
@@ -165,6 +234,7 @@ Answer::Pointer AnswerBuilder::build() const {
     };
     put(extra_ends_, extra_ends_.size() * sizeof(Answer::Extra));
     put(ends_, even ? 0 : ends_.size() * sizeof(std::uint32_t));
+    put(weights, weights.size() * sizeof(std::uint32_t));
     put(answers_, answers_.size());
     put(extras_, extras_.size());
     return Answer::Pointer(answer);

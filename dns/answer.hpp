@@ -41,6 +41,7 @@ public:
     using Pointer = std::unique_ptr<const Answer, Deleter>;
 
     // Writes the records into `room`, in a random order; if they do not all fit, a random subset.
+    // With weights, each place goes to one of the records that are left, by their weights.
     // Of the additional ones only as many as fit behind a complete set.
     Copied copy(std::span<std::uint8_t> room, Anchors anchors, Random& random) const;
 
@@ -62,22 +63,31 @@ private:
     };
     Answer() = default;
 
-    // Behind the object, in this order: extras, the ends of answers (if stride_ is 0), the octets.
+    // Behind the object, in this order: extras, the ends of answers (if stride_ is 0), the sums of
+    // their weights (if weighted_), the octets.
     [[nodiscard]] const Extra* extras() const { return reinterpret_cast<const Extra*>(this + 1); }
     [[nodiscard]] const std::uint32_t* ends() const {
         return reinterpret_cast<const std::uint32_t*>(extras() + extra_count_);
     }
+    // Of the weights of a record and of all before it.
+    [[nodiscard]] const std::uint32_t* sums() const { return ends() + (stride_ == 0 ? count_ : 0); }
     [[nodiscard]] const std::uint8_t* body() const {
-        return reinterpret_cast<const std::uint8_t*>(ends() + (stride_ == 0 ? count_ : 0));
+        return reinterpret_cast<const std::uint8_t*>(sums() + (weighted_ ? count_ : 0));
     }
     [[nodiscard]] Octets record(std::size_t i) const;
-    std::size_t copy_answers(std::span<std::uint8_t> room, Random& random, Copied& copied) const;
+    [[nodiscard]] bool has_weight(std::size_t i) const {
+        return sums()[i] != (i == 0 ? 0 : sums()[i - 1]);
+    }
+    bool copy_record(std::size_t i, std::span<std::uint8_t> room, Copied& copied) const;
+    void copy_answers(std::span<std::uint8_t> room, Random& random, Copied& copied) const;
+    void copy_weighted(std::span<std::uint8_t> room, Random& random, Copied& copied) const;
     void copy_extras(std::span<std::uint8_t> room, Anchors anchors, Copied& copied) const;
 
     std::uint16_t count_ = 0;
     std::uint16_t extra_count_ = 0;
     std::uint16_t stride_ = 0;  // octets of each answer record; 0: they differ
     bool pick_one_ = false;     // a CNAME: there can be only one
+    bool weighted_ = false;
     std::uint32_t answer_bytes_ = 0;
     std::uint32_t extra_bytes_ = 0;
 };
@@ -85,7 +95,9 @@ private:
 class AnswerBuilder {
 public:
     // Not above 65,535 records and octets; the compiler's own limits are far below.
-    void add(std::uint16_t type, std::uint32_t ttl, Octets rdata);
+    void add(std::uint16_t type, std::uint32_t ttl, Octets rdata, std::uint16_t weight = 1);
+    // The answer record at `i` has more weight than it was added with.
+    void add_weight(std::size_t i, std::uint16_t weight) { weights_[i] += weight; }
     // An additional record; `owner` is relative to the zone's apex.
     void add_extra(std::string_view owner, std::uint16_t type, std::uint32_t ttl, Octets rdata);
     // Of several answer records each query gets one, by chance.
@@ -98,8 +110,11 @@ public:
     [[nodiscard]] Answer::Pointer build() const;
 
 private:
+    [[nodiscard]] std::vector<std::uint32_t> sums() const;
+
     std::vector<std::uint8_t> answers_;
     std::vector<std::uint32_t> ends_;
+    std::vector<std::uint32_t> weights_;
     std::vector<std::uint8_t> extras_;
     std::vector<Answer::Extra> extra_ends_;
     bool pick_one_ = false;

@@ -66,13 +66,41 @@ std::vector<std::uint8_t> txt_rdata(std::string_view text) {
     return rdata;
 }
 
-const std::string& node_address(const agent::InstanceView& instance) {
-    return instance.node ? instance.node->record.address : instance.record.node_address;
+std::uint32_t count_of(std::chrono::seconds ttl) { return static_cast<std::uint32_t>(ttl.count()); }
+
+using Tags = std::vector<std::string>;  // lower-case, in order, each once
+
+bool contains(const Tags& all, const Tags& some) {
+    return std::includes(all.begin(), all.end(), some.begin(), some.end());
 }
 
-const std::string& address_of(const agent::InstanceView& instance) {
-    const auto& own = instance.record.service.address;
-    return own.empty() ? node_address(instance) : own;
+// The sets in `tags` that have one more than those of `smaller`: each is made once, by appending a
+// greater one. False if there is no room for one of them.
+template <class Accept>
+bool add_larger(const Tags& tags,
+                const std::set<Tags>& smaller,
+                Accept accept,
+                std::size_t& room,
+                std::set<Tags>& larger) {
+    for (const auto& part : smaller) {
+        if (!contains(tags, part)) continue;
+        auto more = std::upper_bound(tags.begin(), tags.end(), part.back());
+        for (; more != tags.end(); ++more) {
+            auto set = part;
+            set.push_back(*more);
+            if (larger.contains(set) || !accept(set)) continue;
+            if (room == 0) return false;
+            --room;
+            larger.insert(std::move(set));
+        }
+    }
+    return true;
+}
+
+Tags tags_of(const agent::InstanceView& instance) {
+    std::set<std::string> tags;
+    for (const auto& tag : instance.record.service.tags) tags.insert(fold(tag));
+    return {tags.begin(), tags.end()};
 }
 
 }  // namespace
@@ -80,14 +108,18 @@ const std::string& address_of(const agent::InstanceView& instance) {
 // The records of one name. Duplicates are dropped: a set of records is a set (RFC 2181 §5).
 class AnswerCompiler::Builder {
 public:
-    explicit Builder(AnswerCompiler& compiler) : compiler_(compiler) {}
+    Builder(AnswerCompiler& compiler, std::chrono::seconds ttl)
+        : compiler_(compiler), ttl_(count_of(ttl)) {}
 
     // An address gives A or AAAA; a hostname is kept for the case that there is no address.
-    void add_address(const std::string& text) {
+    void add_address(const std::string& text, std::uint16_t weight = 1) {
         if (const auto ip = parse_ip(text)) {
-            add(ip->is_v4() ? Slot::a : Slot::aaaa, ip->is_v4() ? rr::a : rr::aaaa, ip->octets());
+            add(ip->is_v4() ? Slot::a : Slot::aaaa,
+                ip->is_v4() ? rr::a : rr::aaaa,
+                ip->octets(),
+                weight);
         } else if (const auto host = hostname(text)) {
-            add(Slot::cname, rr::cname, octets(*host));
+            add(Slot::cname, rr::cname, octets(*host), weight);
         } else if (!text.empty()) {
             compiler_.counters_.unpublishable.add();
         }
@@ -95,6 +127,7 @@ public:
 
     void add_txt(const std::map<std::string, std::string>& meta) {
         for (const auto& [key, value] : meta) {
+            if (is_setting(key)) continue;
             const auto rdata = txt_rdata(txt_text(key, value));
             if (rdata.size() <= txt_bytes_max) {
                 add(Slot::txt, rr::txt, rdata);
@@ -104,14 +137,13 @@ public:
         }
     }
 
-    void add_srv(const agent::InstanceView& instance) {
-        const auto& weights = instance.record.service.weights;
+    void add_srv(const Selected& selected) {
+        const auto& instance = *selected.instance;
         std::vector<std::uint8_t> rdata;
-        append_u16(rdata, 1);  // Priority: all alike, as in Consul.
-        append_u16(rdata,
-                   instance.health == agent::Health::warning ? weights.warning : weights.passing);
+        append_u16(rdata, selected.priority);
+        append_u16(rdata, selected.weight);
         append_u16(rdata, instance.record.service.port);
-        const auto& address = address_of(instance);
+        const auto& address = instance.address();
         if (const auto ip = parse_ip(address)) {
             const Labels owner = target_owner(instance, *ip);
             append(rdata, octets(owner));
@@ -139,42 +171,48 @@ public:
 private:
     AnswerBuilder& at(Slot slot) { return builders_[static_cast<std::size_t>(slot)]; }
 
-    bool add(Slot slot, std::uint16_t type, Octets rdata) {
-        if (!seen_.emplace(slot, text(rdata)).second) return false;
+    // A record that is there already has the weights of both: it stands for two instances.
+    bool add(Slot slot, std::uint16_t type, Octets rdata, std::uint16_t weight = 1) {
         auto& builder = at(slot);
+        const auto [seen, is_new] =
+            seen_.try_emplace(std::pair(slot, std::string(text(rdata))), builder.count());
+        if (!is_new) {
+            if (seen->second < builder.count()) builder.add_weight(seen->second, weight);
+            return false;
+        }
         if (builder.count() >= compiler_.options_.records_max ||
             builder.bytes() + 12 + rdata.size() > answer_bytes_max) {
+            seen->second = SIZE_MAX;
             compiler_.counters_.records_left_out.add();
             return false;
         }
-        builder.add(type, compiler_.ttl_, rdata);
+        builder.add(type, ttl_, rdata, weight);
         return true;
     }
 
     void add_extra(const Labels& owner, const IpAddress& ip) {
         if (!owners_.insert(owner).second) return;
-        at(Slot::srv).add_extra(owner, ip.is_v4() ? rr::a : rr::aaaa, compiler_.ttl_, ip.octets());
+        at(Slot::srv).add_extra(
+            owner, ip.is_v4() ? rr::a : rr::aaaa, count_of(compiler_.options_.ttl), ip.octets());
     }
 
     // The node's name if it leads to this address; it does not while the node is not published.
     Labels target_owner(const agent::InstanceView& instance, const IpAddress& ip) {
-        if (instance.node && address_of(instance) == instance.node->record.address) {
+        if (instance.node && instance.address() == instance.node->record.address) {
             if (auto node = compiler_.grammar_.node_target(instance.record.node)) return *node;
         }
         return compiler_.grammar_.address_target(ip);
     }
 
     AnswerCompiler& compiler_;
+    std::uint32_t ttl_;
     std::array<AnswerBuilder, slot_count> builders_;
-    std::set<std::pair<Slot, std::string>> seen_;
+    std::map<std::pair<Slot, std::string>, std::size_t> seen_;
     std::set<Labels> owners_;
 };
 
 AnswerCompiler::AnswerCompiler(AnswerTable& table, const Grammar& grammar, CompilerOptions options)
-    : table_(table),
-      grammar_(grammar),
-      options_(std::move(options)),
-      ttl_(static_cast<std::uint32_t>(options_.ttl.count())) {
+    : table_(table), grammar_(grammar), options_(std::move(options)) {
     // The kinds exist before anything is registered, and so does the name server.
     for (const auto* kind : {"\7service", "\4node", "\4addr"}) table_.hold(Space::forward, kind);
     publish_name_server();
@@ -226,7 +264,7 @@ void AnswerCompiler::rebuild_node(const Labels& key, Node& node) {
 }
 
 AnswerSet AnswerCompiler::compile(const Node& node) {
-    Builder builder(*this);
+    Builder builder(*this, options_.ttl);
     for (const auto& [name, view] : node.views) {
         builder.add_address(view->record.address);
         builder.add_txt(view->record.meta);
@@ -238,7 +276,7 @@ AnswerSet AnswerCompiler::compile(const Node& node) {
 void AnswerCompiler::publish_name_server() {
     const auto key = Grammar::node_key(options_.node);
     const auto node = key ? nodes_.find(*key) : nodes_.end();
-    Builder builder(*this);
+    Builder builder(*this, options_.ttl);
     if (node != nodes_.end() && node->second.views.contains(options_.node)) {
         builder.add_address(node->second.views.at(options_.node)->record.address);
     } else {
@@ -267,65 +305,98 @@ void AnswerCompiler::remove_service(std::string_view name) {
         service.views.erase(view);
         return rebuild_service(*key, service);
     }
-    rebuild_tags(service, {});
+    for (const auto& tags : service.tags) remove_tags(view->first, tags);
     track(*key, &Reverse::services, service.addresses, {});
     table_.remove(Space::forward, *key);
     release_implied("tcp");
     services_.erase(found);
 }
 
-bool AnswerCompiler::is_answered(const agent::InstanceView& instance) const {
-    if (instance.maintenance || instance.health == agent::Health::critical) return false;
-    return instance.health == agent::Health::passing || !options_.only_passing;
-}
-
 void AnswerCompiler::rebuild_service(const Labels& key, Service& service) {
     counters_.rebuilt.add();
-    Instances answered;
-    std::map<std::string, Instances> by_tag;
+    std::vector<Candidate> candidates;
     std::set<IpAddress> addresses;
     for (const auto& [name, view] : service.views) {
         for (const auto& instance : view->instances) {
-            const auto ip = parse_ip(address_of(instance));
+            const auto ip = parse_ip(instance.address());
             if (ip && grammar_.is_ours(*ip)) addresses.insert(*ip);
-            const bool is_in = is_answered(instance);
-            if (is_in) answered.push_back(&instance);
-            for (const auto& tag : instance.record.service.tags) {
-                auto& tagged = by_tag[fold(tag)];  // The tag exists, whatever its health.
-                const bool repeated = !tagged.empty() && tagged.back() == &instance;
-                if (is_in && !repeated) tagged.push_back(&instance);
-            }
+            candidates.emplace_back(instance);
+            counters_.settings_ignored.add(candidates.back().faults);
         }
     }
-    table_.put(Space::forward, key, compile(answered));
-    rebuild_tags(service, by_tag);
+    Candidates all;
+    for (const auto& candidate : candidates) all.push_back(&candidate);
+    table_.put(Space::forward, key, compile(service.views.begin()->first, all));
+    rebuild_tags(service, candidates);
     track(key, &Reverse::services, service.addresses, std::move(addresses));
 }
 
-void AnswerCompiler::rebuild_tags(Service& service,
-                                  const std::map<std::string, Instances>& by_tag) {
+// A tag exists, whatever the health of those that have it; so do tags that an instance has together.
+void AnswerCompiler::rebuild_tags(Service& service, const std::vector<Candidate>& candidates) {
     const auto& name = service.views.begin()->first;
-    std::set<std::string> tags;
-    for (const auto& [tag, instances] : by_tag) {
-        const auto key = Grammar::tag_key(tag, name);
-        if (!key) {
+    std::map<Tags, Candidates> groups;  // those that have exactly these
+    for (const auto& candidate : candidates) {
+        auto tags = tags_of(*candidate.instance);
+        if (!tags.empty()) groups[std::move(tags)].push_back(&candidate);
+    }
+    std::map<std::string_view, std::vector<const std::pair<const Tags, Candidates>*>> groups_of;
+    for (const auto& group : groups) {
+        for (const auto& tag : group.first) groups_of[tag].push_back(&group);
+    }
+    auto chosen = choose_tags(name, groups);
+    for (const auto& tags : chosen) {
+        Candidates tagged;
+        for (const auto* group : groups_of.at(tags.front())) {
+            if (!contains(group->first, tags)) continue;
+            tagged.insert(tagged.end(), group->second.begin(), group->second.end());
+        }
+        table_.put(Space::forward, Grammar::tags_key(tags, name).value(), compile(name, tagged));
+        if (tags.size() == 1 && !service.tags.contains(tags)) hold_implied(tags.front());
+    }
+    for (const auto& tags : service.tags) {
+        if (!chosen.contains(tags)) remove_tags(name, tags);
+    }
+    service.tags = std::move(chosen);
+}
+
+void AnswerCompiler::remove_tags(const std::string& service, const Tags& tags) {
+    table_.remove(Space::forward, Grammar::tags_key(tags, service).value());
+    if (tags.size() == 1) release_implied(tags.front());
+}
+
+// Which tags, alone and together, are names. Where a limit cuts, the smaller sets stay.
+std::set<AnswerCompiler::Tags>
+AnswerCompiler::choose_tags(std::string_view service, const std::map<Tags, Candidates>& groups) {
+    std::set<Tags> chosen;
+    std::set<std::string> singles;
+    for (const auto& [tags, having] : groups) singles.insert(tags.begin(), tags.end());
+    for (const auto& tag : singles) {
+        if (!Grammar::tags_key({tag}, service)) {
             counters_.unpublishable.add();
-        } else if (tags.size() >= options_.tags_max) {
+        } else if (chosen.size() >= options_.tags_max) {
             counters_.tags_left_out.add();
         } else {
-            table_.put(Space::forward, *key, compile(instances));
-            tags.insert(tag);
+            chosen.insert({tag});
         }
     }
-    for (const auto& tag : tags) {
-        if (!service.tags.contains(tag)) hold_implied(tag);
+    std::set<Tags> smaller = chosen;
+    std::size_t room = options_.tag_sets_max;
+    for (std::size_t size = 2; size <= Grammar::tags_together_max; ++size) {
+        std::set<Tags> larger;
+        for (const auto& [tags, having] : groups) {
+            if (tags.size() < size) continue;
+            const auto is_name = [&](const Tags& set) {
+                return chosen.contains({set.back()}) && Grammar::tags_key(set, service);
+            };
+            if (add_larger(tags, smaller, is_name, room, larger)) continue;
+            counters_.tags_left_out.add();
+            chosen.merge(larger);
+            return chosen;
+        }
+        chosen.insert(larger.begin(), larger.end());
+        smaller = std::move(larger);
     }
-    for (const auto& tag : service.tags) {
-        if (tags.contains(tag)) continue;
-        table_.remove(Space::forward, Grammar::tag_key(tag, name).value());
-        release_implied(tag);
-    }
-    service.tags = std::move(tags);
+    return chosen;
 }
 
 void AnswerCompiler::hold_implied(std::string_view tag) {
@@ -336,14 +407,35 @@ void AnswerCompiler::release_implied(std::string_view tag) {
     for (const auto& name : Grammar::implied_by_tag(tag)) table_.release(Space::forward, name);
 }
 
-AnswerSet AnswerCompiler::compile(const Instances& instances) {
-    Builder builder(*this);
-    for (const auto* instance : instances) {
-        builder.add_address(address_of(*instance));
-        builder.add_srv(*instance);
-        builder.add_txt(instance->record.service.meta);
+// A, AAAA and CNAME have no priority to tell by: they have only those that come first.
+AnswerSet AnswerCompiler::compile(const std::string& service, const Candidates& candidates) {
+    const auto selection = select(candidates, options_.selection);
+    Builder builder(*this, selection.ttl ? *selection.ttl : ttl_of(service));
+    bool weighted = false;
+    for (const auto& selected : selection.instances) {
+        weighted |= selected.weight != selection.instances.front().weight;
+    }
+    for (const auto& selected : selection.instances) {
+        if (selected.first) {
+            builder.add_address(selected.instance->address(), weighted ? selected.weight : 1);
+        }
+        builder.add_srv(selected);
+        builder.add_txt(selected.instance->record.service.meta);
     }
     return builder.build();
+}
+
+std::chrono::seconds AnswerCompiler::ttl_of(const std::string& service) const {
+    const auto& configured = options_.service_ttl;
+    if (configured.empty()) return options_.ttl;
+    if (const auto exact = configured.find(service); exact != configured.end()) {
+        return exact->second;
+    }
+    for (std::size_t length = service.size() + 1; length > 0; --length) {
+        const auto prefix = configured.find(service.substr(0, length - 1) + "*");
+        if (prefix != configured.end()) return prefix->second;
+    }
+    return options_.ttl;
 }
 
 // Notes who has which of the addresses whose reverse names are ours; the pointers of those that changed are rebuilt at the end.
@@ -375,7 +467,7 @@ void AnswerCompiler::rebuild_reverse() {
             continue;
         }
         owners.published = true;
-        Builder builder(*this);
+        Builder builder(*this, options_.ttl);
         for (const auto& owner : owners.nodes) {
             const auto& name = nodes_.at(owner).views.begin()->first;
             if (const auto target = grammar_.node_target(name)) builder.add_ptr(*target);

@@ -13,6 +13,7 @@
 #include "coord/base/metrics.hpp"
 #include "dns/answer_table.hpp"
 #include "dns/grammar.hpp"
+#include "dns/selection.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -29,18 +30,23 @@ namespace dns {
 
 struct CompilerOptions {
     std::chrono::seconds ttl{1};
-    bool only_passing = false;
+    // Of services: by name, by "prefix*" (the longest counts), by "*". What a service says itself
+    // goes first.
+    std::map<std::string, std::chrono::seconds> service_ttl = {};
+    SelectionOptions selection = {};
     std::string node;                // this agent's, for the name ns.<domain>
     std::string address;             // of ns.<domain> until that node is in the catalog
     std::size_t records_max = 1000;  // of one answer; BIND's resolvers take 100
     std::size_t tags_max = 256;      // of one service
+    std::size_t tag_sets_max = 256;  // of one service: names with several tags
 };
 
 struct CompilerCounters {
     coord::Counter rebuilt;           // services and nodes
     coord::Counter unpublishable;     // names and hostnames DNS cannot carry
     coord::Counter records_left_out;  // by records_max, or because 64 KiB were full
-    coord::Counter tags_left_out;     // by tags_max
+    coord::Counter tags_left_out;     // by tags_max and tag_sets_max
+    coord::Counter settings_ignored;  // of instances, because they cannot be read
 };
 
 class AnswerCompiler {
@@ -51,13 +57,14 @@ public:
     [[nodiscard]] const CompilerCounters& counters() const { return counters_; }
 
 private:
-    using Instances = std::vector<const agent::InstanceView*>;
+    using Candidates = std::vector<const Candidate*>;
+    using Tags = std::vector<std::string>;  // lower-case, in order, each once
     // Names that differ only in case are one name of DNS: it answers for all of them.
     template <class View>
     using Views = std::map<std::string, std::shared_ptr<const View>, std::less<>>;
     struct Service {
         Views<agent::ServiceView> views;
-        std::set<std::string> tags;  // lower-case, as in the table now
+        std::set<Tags> tags;            // alone and together, as in the table now
         std::set<IpAddress> addresses;  // whose reverse names are ours
     };
     struct Node {
@@ -78,7 +85,10 @@ private:
     void update_service(const std::shared_ptr<const agent::ServiceView>& view);
     void remove_service(std::string_view name);
     void rebuild_service(const Labels& key, Service& service);
-    void rebuild_tags(Service& service, const std::map<std::string, Instances>& by_tag);
+    void rebuild_tags(Service& service, const std::vector<Candidate>& candidates);
+    [[nodiscard]] std::set<Tags> choose_tags(std::string_view service,
+                                             const std::map<Tags, Candidates>& groups);
+    void remove_tags(const std::string& service, const Tags& tags);
     void hold_implied(std::string_view tag);
     void release_implied(std::string_view tag);
     void publish_name_server();
@@ -88,8 +98,8 @@ private:
                std::set<IpAddress> after);
     void rebuild_reverse();
 
-    [[nodiscard]] bool is_answered(const agent::InstanceView& instance) const;
-    [[nodiscard]] AnswerSet compile(const Instances& instances);
+    [[nodiscard]] AnswerSet compile(const std::string& service, const Candidates& candidates);
+    [[nodiscard]] std::chrono::seconds ttl_of(const std::string& service) const;
     [[nodiscard]] AnswerSet compile(const Node& node);
 
     AnswerTable& table_;

@@ -46,6 +46,26 @@ bool compose(Octets service, Octets tag, Place& place) {
     return true;
 }
 
+// b.a.web.service and a.b.a.web.service become a.b.web.service. False, and the name as it is, if it
+// has too many tags to be a key.
+bool compose(const QueryName& name, std::size_t tags, Place& place) {
+    std::array<std::string_view, Grammar::tags_together_max> sorted;
+    if (tags > sorted.size()) return false;
+    for (std::size_t i = 0; i < tags; ++i) sorted[i] = text(name.label(i));
+    std::sort(sorted.begin(), sorted.begin() + tags);
+    const auto* const end = std::unique(sorted.begin(), sorted.begin() + tags);
+    std::size_t at = 0;
+    for (const auto* tag = sorted.begin(); tag != end; ++tag) {
+        place.composed[at++] = static_cast<std::uint8_t>(tag->size());
+        std::memcpy(&place.composed[at], tag->data(), tag->size());
+        at += tag->size();
+    }
+    const auto rest = place.key.subspan(name.label_at[tags]);
+    std::memcpy(&place.composed[at], rest.data(), rest.size());
+    place.key = Octets(place.composed).first(at + rest.size());
+    return true;
+}
+
 }  // namespace
 
 Grammar::Grammar(std::string_view domain,
@@ -138,6 +158,11 @@ void Grammar::locate_forward(const QueryName& name, std::size_t labels, Place& p
         place.kind = Kind::missing;
         place.key = {};
     }
+    if (kind == "service" && service_labels > 2 && !is_underscored(name.label(0)) &&
+        !compose(name, service_labels - 1, place)) {
+        place.kind = Kind::missing;
+        place.key = {};
+    }
 }
 
 void Grammar::locate_reverse(const QueryName& name, Place& place) const {
@@ -159,10 +184,14 @@ std::optional<Labels> Grammar::service_key(std::string_view service) {
     return dotted(fold(service), "service");
 }
 
-std::optional<Labels> Grammar::tag_key(std::string_view tag, std::string_view service) {
+std::optional<Labels> Grammar::tags_key(const std::vector<std::string>& tags,
+                                        std::string_view service) {
     const auto rest = service_key(service);
     Labels labels;
-    if (!rest || !is_service_label(tag) || !append_label(labels, fold(tag))) return std::nullopt;
+    for (const auto& tag : tags) {
+        if (!is_service_label(tag) || !append_label(labels, tag)) return std::nullopt;
+    }
+    if (!rest || labels.size() + rest->size() > name_bytes_max) return std::nullopt;
     return labels + *rest;
 }
 

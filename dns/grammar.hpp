@@ -7,11 +7,11 @@
 // Holds:   the two directions agree: what the compiler puts under a key is what locate finds.
 // Fails:   construction throws std::runtime_error with one line (a domain that is no name).
 //
-//   <service>.service   <tag>.<service>.service   _<service>._<tag|tcp>[.service]
+//   <service>.service   [<tag>. …]<tag>.<service>.service   _<service>._<tag|tcp>[.service]
 //   <node>.node         <hex address>.addr        ns
 //
 // each with an optional .<datacenter> before the domain. A service, or a service with a tag, has one
-// key however it was asked for. A node's name may have dots, a service's or a tag's may not.
+// key however it was asked for, with several tags in whatever order. A node's name may have dots, a service's or a tag's may not.
 
 #include "dns/address.hpp"
 #include "dns/name.hpp"
@@ -68,7 +68,10 @@ public:
 
     // Keys, lower-case; empty if DNS cannot carry the name.
     static std::optional<Labels> service_key(std::string_view service);
-    static std::optional<Labels> tag_key(std::string_view tag, std::string_view service);
+    // `tags` are in order, lower-case and different; at most so many of them.
+    static constexpr std::size_t tags_together_max = 4;
+    static std::optional<Labels> tags_key(const std::vector<std::string>& tags,
+                                          std::string_view service);
     static std::optional<Labels> node_key(std::string_view node);
     // The names that exist only because _<service>._<tag> does; "tcp" stands for every service.
     static std::vector<Labels> implied_by_tag(std::string_view tag);

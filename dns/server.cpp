@@ -95,12 +95,16 @@ struct Server::Parts {
     explicit Parts(ServerOptions how)
         : options(std::move(how)),
           grammar(options.domain, options.datacenter, options.config.reverse),
-          compiler(table,
-                   grammar,
-                   {.ttl = options.config.ttl,
-                    .only_passing = options.config.only_passing,
-                    .node = options.node,
-                    .address = options.address}),
+          compiler(
+              table,
+              grammar,
+              {.ttl = options.config.ttl,
+               .service_ttl = options.config.service_ttl,
+               .selection = {.only_passing = options.config.only_passing,
+                             .zone = options.config.prefer_zone ? options.zone : "",
+                             .zone_healthy_percent_min = options.config.zone_healthy_percent_min},
+               .node = options.node,
+               .address = options.address}),
           responder(table, grammar, responder_options(options)) {
         const auto& config = options.config;
         if (!config.tls_listen.empty()) {
@@ -327,8 +331,11 @@ std::vector<coord::Metric> Server::metrics() const {
           "Records above the limit of one answer.",
           compiler.records_left_out);
     count("roster_dns_tags_left_out_total",
-          "Tags above the limit of one service.",
+          "Tags, and sets of tags, above the limits of one service.",
           compiler.tags_left_out);
+    count("roster_dns_settings_ignored_total",
+          "Settings in the metadata of instances that could not be read.",
+          compiler.settings_ignored);
     return metrics;
 }
 

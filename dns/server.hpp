@@ -26,6 +26,7 @@ struct ServerOptions {
     agent::DnsConfig config;
     std::string domain;      // "roster.internal"
     std::string datacenter;  // "dc1"
+    std::string zone = {};   // of this agent; empty: none
     std::string node;        // this agent's node name, for NS and SOA
     std::string address;     // this node's address, for the NS name when the node is not yet known
     std::string version = {};                          // ours, for CH TXT version.bind

@@ -139,8 +139,16 @@ tcp_idle_timeout = "5s"
 tls_listen = ["127.0.0.1:853"]
 tls_certificate = "/etc/roster/dns.crt"
 tls_key = "/etc/roster/dns.key"
+service_ttl = { web = "20s", "db-*" = "1m" }
+prefer_zone = false
+zone_healthy_percent_min = 70
 )");
 
+    EXPECT_EQ(config.dns.service_ttl,
+              (std::map<std::string, std::chrono::seconds>{{"db-*", std::chrono::minutes(1)},
+                                                           {"web", std::chrono::seconds(20)}}));
+    EXPECT_FALSE(config.dns.prefer_zone);
+    EXPECT_EQ(config.dns.zone_healthy_percent_min, 70U);
     EXPECT_EQ(config.dns.allow, Lines{"203.0.113.0/24"});
     EXPECT_EQ(config.dns.trusted, Lines{"10.0.0.0/8"});
     EXPECT_EQ(config.dns.rate_limit, 50U);

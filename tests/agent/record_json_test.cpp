@@ -214,6 +214,7 @@ TEST(NodeJson, comes_back_as_it_was) {
     record.id = "0b0c6a52-5a0c-4bf4-8a9e-0d7e1c2b3a4f";
     record.address = "10.0.0.1";
     record.datacenter = "dc1";
+    record.zone = "a";
     record.tagged_addresses = {{"lan", "10.0.0.1"}};
     record.meta = {{"rack", "7"}};
     auto check = every_field();

@@ -38,6 +38,9 @@ TEST(TheWayOfAQuery, allocates_nothing) {
     for (int i = 0; i < 100; ++i) many.push_back({host1, "10.0.1." + std::to_string(i)});
     face.publish({support::make_service("web", {{host1}}),
                   support::make_service("many", many),
+                  support::make_service("heavy",
+                                        {{.node = host1, .tags = {"a", "b"}, .weights = {9, 1}},
+                                         {.node = host1, .address = "10.0.0.2"}}),
                   support::make_service("alias", {{host1, "web.service.roster.internal"}})},
                  {host1});
     const auto cookie_and_identity = "\0\12\0\10abcdefgh\0\3\0\0"s;
@@ -45,6 +48,8 @@ TEST(TheWayOfAQuery, allocates_nothing) {
         question("web.service.roster.internal", rr::a),
         question("_web._tcp.service.roster.internal", rr::srv).with_opt(1232),
         question("many.service.roster.internal", rr::srv).with_opt(1232, 0, cookie_and_identity),
+        question("heavy.service.roster.internal", rr::a),
+        question("b.a.heavy.service.roster.internal", rr::a),
         question("alias.service.roster.internal", rr::a),
         question("no.service.roster.internal", rr::a),
         question("1.0.0.10.in-addr.arpa", rr::ptr),

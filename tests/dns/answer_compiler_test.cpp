@@ -145,6 +145,152 @@ TEST_F(Compiler, a_tag_selects_instances_and_case_does_not_matter) {
     EXPECT_EQ(ask("_web._tcp.service", rr::a), (Lines{"10.0.0.1", "10.0.0.3"}));
 }
 
+TEST_F(Compiler, several_tags_select_those_that_have_them_all) {
+    face.publish({make_service("web",
+                               {{.node = host1, .tags = {"v1", "EU", "blue"}},
+                                {.node = host1, .address = "10.0.0.3", .tags = {"v1", "eu"}},
+                                {.node = host1, .address = "10.0.0.4", .tags = {"v2"}},
+                                {.node = host1,
+                                 .address = "10.0.0.5",
+                                 .tags = {"v2", "us"},
+                                 .health = Health::critical}})});
+
+    EXPECT_EQ(ask("v1.eu.web.service", rr::a), (Lines{"10.0.0.1", "10.0.0.3"}));
+    EXPECT_EQ(ask("EU.v1.web.service.dc1", rr::a), (Lines{"10.0.0.1", "10.0.0.3"}));
+    EXPECT_EQ(ask("blue.v1.eu.web.service", rr::a), (Lines{"10.0.0.1"}));
+    EXPECT_EQ(ask("us.v2.web.service", rr::a), Lines{});
+    EXPECT_EQ(ask("v1.v2.web.service", rr::a), Lines{"NXDOMAIN"});
+
+    face.publish({make_service("web", {{.node = host1, .tags = {"v1", "blue"}}})});
+    EXPECT_EQ(ask("v1.blue.web.service", rr::a), (Lines{"10.0.0.1"}));
+    EXPECT_EQ(ask("v1.eu.web.service", rr::a), Lines{"NXDOMAIN"});
+    face.remove_services({"web"});
+    EXPECT_EQ(ask("v1.blue.web.service", rr::a), Lines{"NXDOMAIN"});
+}
+
+TEST_F(Compiler, addresses_come_in_an_order_by_weight_and_none_where_all_weigh_the_same) {
+    face.publish({make_service("web",
+                               {{.node = host1, .address = "10.0.0.3", .weights = {9, 1}},
+                                {.node = host1, .address = "10.0.0.4", .weights = {1, 1}}})});
+    int first = 0;
+
+    for (int i = 0; i < 2000; ++i) {
+        const auto reply = face.ask("web.service.roster.internal", rr::a);
+        ASSERT_EQ(reply.answers.size(), 2U);
+        first += reply.answers[0].data == "10.0.0.3" ? 1 : 0;
+    }
+
+    EXPECT_NEAR(first, 1800, 100);
+}
+
+TEST_F(Compiler, an_address_of_two_instances_has_the_weights_of_both) {
+    face.publish(
+        {make_service("web",
+                      {{.node = host1, .address = "10.0.0.3", .port = 1, .weights = {2, 1}},
+                       {.node = host1, .address = "10.0.0.3", .port = 2, .weights = {3, 1}},
+                       {.node = host1, .address = "10.0.0.4", .weights = {5, 1}}})});
+    int first = 0;
+
+    for (int i = 0; i < 2000; ++i) {
+        const auto reply = face.ask("web.service.roster.internal", rr::a);
+        first += reply.answers.at(0).data == "10.0.0.3" ? 1 : 0;
+    }
+
+    EXPECT_NEAR(first, 1000, 150);
+}
+
+TEST_F(Compiler, who_stands_by_is_in_srv_and_answers_addresses_only_when_the_others_are_gone) {
+    const support::Instance spare{
+        .node = host1, .address = "10.0.0.9", .meta = {{"dns-priority", "2"}}};
+    face.publish({make_service("db", {{host1}, spare})}, {host1});
+
+    EXPECT_EQ(ask("db.service", rr::a), (Lines{"10.0.0.1"}));
+    EXPECT_EQ(ask("db.service", rr::srv),
+              (Lines{"1 1 8080 Host1.node.dc1.roster.internal.",
+                     "2 1 8080 0a000009.addr.dc1.roster.internal."}));
+    EXPECT_EQ(ask("db.service", rr::txt), Lines{});
+
+    face.publish({make_service("db", {{.node = host1, .health = Health::critical}, spare})});
+    EXPECT_EQ(ask("db.service", rr::a), (Lines{"10.0.0.9"}));
+}
+
+TEST_F(Compiler, a_service_that_says_so_is_answered_with_everybody_when_nobody_is_healthy) {
+    const auto web = [&](Health health) {
+        return make_service("web",
+                            {{.node = host1,
+                              .tags = {"a"},
+                              .health = health,
+                              .meta = {{"dns-none-healthy", "all"}}},
+                             {.node = host1,
+                              .address = "10.0.0.3",
+                              .tags = {"a", "b"},
+                              .health = Health::critical}});
+    };
+    face.publish({web(Health::critical)});
+
+    EXPECT_EQ(ask("web.service", rr::a), (Lines{"10.0.0.1", "10.0.0.3"}));
+    EXPECT_EQ(ask("a.web.service", rr::a), (Lines{"10.0.0.1", "10.0.0.3"}));
+    EXPECT_EQ(ask("b.web.service", rr::a), Lines{});
+
+    face.publish({web(Health::passing)});
+    EXPECT_EQ(ask("web.service", rr::a), (Lines{"10.0.0.1"}));
+}
+
+TEST(CompilerTtl, is_that_of_the_service_or_that_configured_for_its_name) {
+    using std::chrono::seconds;
+    DnsFace face({.service_ttl = {{"web", seconds(20)}, {"w*", seconds(30)}, {"*", seconds(40)}}});
+    const auto host1 = make_node("host1", "10.0.0.1");
+    const auto ttl = [&](const std::string& service) {
+        return face.ask(service + ".service.roster.internal", rr::a).answers.at(0).ttl;
+    };
+    face.publish({make_service("web", {{host1}}),
+                  make_service("webs", {{host1}}),
+                  make_service("api", {{host1}}),
+                  make_service("own",
+                               {{.node = host1, .meta = {{"dns-ttl", "2m"}}},
+                                {.node = host1, .port = 1, .meta = {{"dns-ttl", "1m"}}},
+                                {.node = host1, .port = 2, .meta = {{"dns-ttl", "long"}}}})});
+
+    EXPECT_EQ(ttl("web"), 20U);
+    EXPECT_EQ(ttl("webs"), 30U);
+    EXPECT_EQ(ttl("api"), 40U);
+    EXPECT_EQ(ttl("own"), 60U);
+    EXPECT_EQ(face.compiler.counters().settings_ignored.value(), 1U);
+}
+
+TEST(CompilerZone, answers_its_own_zone_first_and_all_when_too_few_are_healthy_there) {
+    DnsFace face({.zone = "a"});
+    agent::NodeRecord in_a;
+    in_a.zone = "a";
+    const auto near = make_node("near", "10.0.0.1", in_a);
+    const auto far = make_node("far", "10.0.0.2");
+    const auto web = [&](Health health) {
+        return make_service("web",
+                            {{near},
+                             {.node = near, .address = "10.0.0.3", .health = health},
+                             {.node = near, .address = "10.0.0.4", .health = health},
+                             {.node = far},
+                             {.node = near, .address = "10.0.0.5", .zone = "b"}});
+    };
+    const auto data = [&](unsigned type) {
+        return face.ask("web.service.roster.internal", type).data();
+    };
+    face.publish({web(Health::passing)}, {near, far});
+
+    EXPECT_EQ(data(rr::a), (Lines{"10.0.0.1", "10.0.0.3", "10.0.0.4"}));
+    EXPECT_EQ(data(rr::srv),
+              (Lines{"1 1 8080 0a000003.addr.dc1.roster.internal.",
+                     "1 1 8080 0a000004.addr.dc1.roster.internal.",
+                     "1 1 8080 near.node.dc1.roster.internal.",
+                     "2 1 8080 0a000005.addr.dc1.roster.internal.",
+                     "2 1 8080 far.node.dc1.roster.internal."}));
+
+    face.publish({web(Health::critical)});
+    EXPECT_EQ(data(rr::a), (Lines{"10.0.0.1", "10.0.0.2", "10.0.0.5"}));
+    EXPECT_EQ(data(rr::srv).front().substr(0, 2), "1 ");
+    EXPECT_EQ(data(rr::srv).back().substr(0, 2), "1 ");
+}
+
 TEST_F(Compiler, tags_that_are_gone_are_names_no_more) {
     face.publish({make_service("web", {{.node = host1, .tags = {"old", "both"}}})});
     face.publish({make_service("web", {{.node = host1, .tags = {"new", "both"}}})});
@@ -288,6 +434,17 @@ TEST(CompilerLimits, cap_the_records_of_an_answer_and_the_tags_of_a_service) {
     EXPECT_EQ(face.ask_tcp("web.service.roster.internal", rr::a).answers.size(), 5U);
     EXPECT_EQ(face.ask_tcp("web.service.roster.internal", rr::srv).extras.size(), 5U);
     EXPECT_EQ(face.compiler.counters().records_left_out.value(), 6U);
+    EXPECT_EQ(face.compiler.counters().tags_left_out.value(), 1U);
+}
+
+TEST(CompilerLimits, cap_the_sets_of_tags_of_a_service) {
+    DnsFace face({.tag_sets_max = 3});
+    const auto host1 = make_node("host1", "10.0.0.1");
+
+    face.publish({make_service("web", {{.node = host1, .tags = {"a", "b", "c"}}})});
+
+    EXPECT_EQ(face.ask("b.c.web.service.roster.internal", rr::a).data(), (Lines{"10.0.0.1"}));
+    EXPECT_EQ(face.ask("a.b.c.web.service.roster.internal", rr::a).rcode, name_error);
     EXPECT_EQ(face.compiler.counters().tags_left_out.value(), 1U);
 }
 

@@ -192,6 +192,86 @@ TEST(Answer, of_which_one_is_picked_gives_one_and_in_time_each) {
     EXPECT_EQ(seen.size(), 3U);
 }
 
+Answer::Pointer weighted(const std::vector<std::uint16_t>& weights) {
+    AnswerBuilder builder;
+    for (std::size_t i = 0; i < weights.size(); ++i) builder.add(a, 5, address(i), weights[i]);
+    return builder.build();
+}
+
+TEST(Answer, each_place_goes_to_a_record_that_is_left_by_its_weight) {
+    const auto answer = weighted({6, 3, 1});
+    std::vector<std::uint8_t> room(48);
+    Random random(support::seed());
+    std::vector<int> first(3);
+    std::vector<int> second(3);  // where record 0 was first
+
+    for (int i = 0; i < 20'000; ++i) {
+        ASSERT_EQ(answer->copy(room, {}, random).answers, 3);
+        const auto order = order_of(room);
+        ++first[order[0]];
+        if (order[0] == 0) ++second[order[1]];
+    }
+
+    EXPECT_NEAR(first[0], 12'000, 500);
+    EXPECT_NEAR(first[1], 6'000, 500);
+    EXPECT_NEAR(first[2], 2'000, 300);
+    EXPECT_NEAR(second[1], 9'000, 500);
+    EXPECT_NEAR(second[2], 3'000, 400);
+}
+
+TEST(Answer, that_does_not_fit_gives_a_subset_by_weight) {
+    std::vector<std::uint16_t> weights(40, 1);
+    weights[7] = 1000;
+    const auto answer = weighted(weights);
+    std::vector<std::uint8_t> room(16 * 5 + 15);
+    Random random(support::seed());
+    int seen = 0;
+
+    for (int i = 0; i < 1000; ++i) {
+        const auto copied = answer->copy(room, {}, random);
+        ASSERT_EQ(copied.answers, 5);
+        ASSERT_FALSE(copied.complete);
+        const auto order = order_of(Octets(room).first(80));
+        seen += std::count(order.begin(), order.end(), 7U) != 0 ? 1 : 0;
+    }
+
+    EXPECT_GT(seen, 990);
+}
+
+TEST(Answer, a_record_without_weight_comes_last) {
+    const auto answer = weighted({0, 65'535, 1});
+    std::vector<std::uint8_t> room(48);
+    Random random(support::seed());
+
+    for (int i = 0; i < 1000; ++i) {
+        answer->copy(room, {}, random);
+        ASSERT_EQ(order_of(room)[2], 0U);
+    }
+}
+
+TEST(Answer, every_weighted_copy_has_each_record_once) {
+    for (const std::size_t count : {2U, 3U, 64U, 65U, 1000U, 65535U}) {
+        std::vector<std::uint16_t> weights(count, 1);
+        weights[0] = 65'535;
+        const auto answer = weighted(weights);
+        std::vector<std::uint8_t> room(16 * count);
+        Random random(count);
+
+        const auto copied = answer->copy(room, {}, random);
+
+        auto order = order_of(room);
+        std::sort(order.begin(), order.end());
+        EXPECT_EQ(copied.answers, count);
+        EXPECT_EQ(std::unique(order.begin(), order.end()), order.end()) << count;
+    }
+}
+
+TEST(Answer, equal_weights_are_none) {
+    EXPECT_EQ(*weighted({7, 7}), *addresses(2));
+    EXPECT_FALSE(*weighted({7, 8}) == *addresses(2));
+    EXPECT_FALSE(*weighted({7, 8}) == *weighted({8, 7}));
+}
+
 TEST(Answer, equals_one_with_the_same_octets_only) {
     AnswerBuilder other;
     other.add(a, 5, address(0));

@@ -78,6 +78,18 @@ TEST(Grammar, underscored_names_are_other_spellings_of_the_same_key) {
     EXPECT_EQ(locate(grammar, "_tcp.roster.internal"), (Located{Kind::key, "_tcp.", apex, ""}));
 }
 
+TEST(Grammar, several_tags_are_one_key_in_whatever_order) {
+    const auto grammar = roster();
+    const Located both{Kind::key, "a.b.web.service.", apex, ""};
+
+    EXPECT_EQ(locate(grammar, "a.b.web.service.roster.internal"), both);
+    EXPECT_EQ(locate(grammar, "B.A.Web.service.dc1.roster.internal"), both);
+    EXPECT_EQ(locate(grammar, "b.a.b.a.web.service.roster.internal"), both);
+    EXPECT_EQ(locate(grammar, "d.c.b.a.web.service.roster.internal").key, "a.b.c.d.web.service.");
+    EXPECT_EQ(locate(grammar, "e.d.c.b.a.web.service.roster.internal").kind, Kind::missing);
+    EXPECT_EQ(locate(grammar, "b.a.web.node.roster.internal").key, "b.a.web.node.");
+}
+
 TEST(Grammar, the_longest_underscored_name_fits) {
     const auto grammar = roster();
     const std::string label(62, 'a');
@@ -145,7 +157,7 @@ TEST(Grammar, what_the_compiler_makes_is_what_a_query_finds) {
     };
 
     EXPECT_EQ(text_of(Grammar::service_key("Web")), "web.service.");
-    EXPECT_EQ(text_of(Grammar::tag_key("Primary", "Web")), "primary.web.service.");
+    EXPECT_EQ(text_of(Grammar::tags_key({"primary"}, "Web")), "primary.web.service.");
     EXPECT_EQ(text_of(Grammar::node_key("Host.Example")), "host.example.node.");
     EXPECT_EQ(text_of(grammar.node_target("Host")), "Host.node.DC1.");
     EXPECT_EQ(text_of(grammar.service_target("Web")), "Web.service.DC1.");
@@ -161,7 +173,7 @@ TEST(Grammar, names_that_dns_cannot_carry_have_no_key) {
     EXPECT_FALSE(Grammar::service_key("a.b"));
     EXPECT_FALSE(Grammar::service_key(""));
     EXPECT_FALSE(Grammar::service_key(std::string(64, 'a')));
-    EXPECT_FALSE(Grammar::tag_key("v1.2", "web"));
+    EXPECT_FALSE(Grammar::tags_key({"v1.2"}, "web"));
     EXPECT_FALSE(Grammar::node_key("a..b"));
     EXPECT_TRUE(Grammar::service_key("a b\377"));
     std::string deep;

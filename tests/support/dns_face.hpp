@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,9 +25,12 @@ namespace support {
 struct DnsFaceOptions {
     std::string domain = "roster.internal";
     std::vector<std::string> reverse = {"10.0.0.0/8", "fd00::/8"};
+    std::map<std::string, std::chrono::seconds> service_ttl = {};
     bool only_passing = false;
+    std::string zone = {};
     std::size_t records_max = 1000;
     std::size_t tags_max = 256;
+    std::size_t tag_sets_max = 256;
     std::string identity = "host1";
     bool version_for_all = false;
     std::vector<std::string> allow = {"192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"};
@@ -40,11 +44,13 @@ public:
           compiler(table,
                    grammar,
                    {.ttl = std::chrono::seconds(5),
-                    .only_passing = options.only_passing,
+                    .service_ttl = options.service_ttl,
+                    .selection = {.only_passing = options.only_passing, .zone = options.zone},
                     .node = "host1",
                     .address = "192.0.2.1",
                     .records_max = options.records_max,
-                    .tags_max = options.tags_max}),
+                    .tags_max = options.tags_max,
+                    .tag_sets_max = options.tag_sets_max}),
           responder(table,
                     grammar,
                     {.ttl = std::chrono::seconds(5),

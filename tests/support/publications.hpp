@@ -33,6 +33,8 @@ struct Instance {
     bool maintenance = false;
     agent::Weights weights = {};
     std::map<std::string, std::string> meta = {};
+    std::string zone = {};
+    std::map<std::string, agent::TaggedAddress> tagged_addresses = {};
 };
 
 inline std::shared_ptr<const agent::ServiceView>
@@ -49,6 +51,8 @@ make_service(const std::string& name, const std::vector<Instance>& instances) {
         record.service.tags = from.tags;
         record.service.weights = from.weights;
         record.service.meta = from.meta;
+        record.service.zone = from.zone;
+        record.service.tagged_addresses = from.tagged_addresses;
         record.datacenter = "dc1";
         if (from.node) {
             record.node = from.node->record.name;

@@ -1,0 +1,120 @@
+#include "dns/selection.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace dns {
+
+namespace {
+
+using agent::Health;
+using std::chrono::seconds;
+
+constexpr std::string_view ttl_key = "dns-ttl";
+constexpr std::string_view priority_key = "dns-priority";
+constexpr std::string_view none_healthy_key = "dns-none-healthy";
+
+// Twice it, and one, are priorities of SRV where zones count.
+constexpr unsigned priority_max = 32'767;
+constexpr seconds ttl_max = std::chrono::hours(24 * 7);
+
+std::optional<seconds> parse_ttl(std::string_view text) {
+    const auto duration = agent::parse_duration(text);
+    if (!duration || *duration > ttl_max) return std::nullopt;
+    return std::chrono::duration_cast<seconds>(*duration);
+}
+
+std::optional<std::uint16_t> parse_priority(std::string_view text) {
+    unsigned number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, number);
+    if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
+    if (number < 1 || number > priority_max) return std::nullopt;
+    return static_cast<std::uint16_t>(number);
+}
+
+bool is_healthy(const agent::InstanceView& instance, bool only_passing) {
+    if (instance.maintenance || instance.health == Health::critical) return false;
+    return instance.health == Health::passing || !only_passing;
+}
+
+std::uint16_t weight_of(const agent::InstanceView& instance) {
+    const auto& weights = instance.record.service.weights;
+    return instance.health == Health::passing ? weights.passing : weights.warning;
+}
+
+// Whether those in our own zone come first: not if it has nobody, or too few healthy.
+bool prefers_zone(const std::vector<const Candidate*>& candidates,
+                  const SelectionOptions& options) {
+    if (options.zone.empty()) return false;
+    std::size_t here = 0;
+    std::size_t healthy = 0;
+    for (const auto* candidate : candidates) {
+        const auto& instance = *candidate->instance;
+        if (instance.maintenance || instance.zone() != options.zone) continue;
+        ++here;
+        if (is_healthy(instance, options.only_passing)) ++healthy;
+    }
+    return healthy > 0 && healthy * 100 >= here * options.zone_healthy_percent_min;
+}
+
+// Priority before zone: who stands by does so for the other zones' instances too.
+std::uint16_t rank(const Candidate& candidate, const std::string& zone, bool by_zone) {
+    if (!by_zone) return candidate.priority;
+    const unsigned here = candidate.instance->zone() == zone ? 1 : 0;
+    return static_cast<std::uint16_t>(2U * candidate.priority - here);
+}
+
+}  // namespace
+
+Candidate::Candidate(const agent::InstanceView& of) : instance(&of) {
+    const auto& meta = of.record.service.meta;
+    if (meta.empty()) return;
+    const auto read = [&](std::string_view key, auto take) {
+        const auto found = meta.find(std::string(key));
+        if (found != meta.end() && !take(found->second)) ++faults;
+    };
+    read(ttl_key, [this](const auto& text) { return (ttl = parse_ttl(text)).has_value(); });
+    read(priority_key, [this](const auto& text) {
+        const auto number = parse_priority(text);
+        priority = number.value_or(priority);
+        return number.has_value();
+    });
+    read(none_healthy_key, [this](const auto& text) {
+        fail_open = text == "all";
+        return fail_open || text == "none";
+    });
+}
+
+bool is_setting(std::string_view meta_key) {
+    return meta_key == ttl_key || meta_key == priority_key || meta_key == none_healthy_key;
+}
+
+Selection select(const std::vector<const Candidate*>& candidates, const SelectionOptions& options) {
+    std::vector<const Candidate*> chosen;
+    for (const auto* candidate : candidates) {
+        if (is_healthy(*candidate->instance, options.only_passing)) chosen.push_back(candidate);
+    }
+    const auto is_open = [](const Candidate* candidate) { return candidate->fail_open; };
+    if (chosen.empty() && std::any_of(candidates.begin(), candidates.end(), is_open)) {
+        for (const auto* candidate : candidates) {
+            if (!candidate->instance->maintenance) chosen.push_back(candidate);
+        }
+    }
+    const bool by_zone = prefers_zone(candidates, options);
+    Selection selection;
+    selection.instances.reserve(chosen.size());
+    std::uint16_t least = UINT16_MAX;
+    for (const auto* candidate : chosen) {
+        const auto priority = rank(*candidate, options.zone, by_zone);
+        least = std::min(least, priority);
+        const auto& instance = *candidate->instance;
+        selection.instances.push_back({&instance, priority, weight_of(instance)});
+        if (!candidate->ttl) continue;
+        selection.ttl = std::min(selection.ttl.value_or(*candidate->ttl), *candidate->ttl);
+    }
+    for (auto& selected : selection.instances) selected.first = selected.priority == least;
+    return selection;
+}
+
+}  // namespace dns
