@@ -68,6 +68,22 @@ std::vector<std::uint8_t> txt_rdata(std::string_view text) {
 
 std::uint32_t count_of(std::chrono::seconds ttl) { return static_cast<std::uint32_t>(ttl.count()); }
 
+// Tagged addresses that have a port are named ports, but for Consul's own tags.
+bool is_port_name(std::string_view tag, const agent::TaggedAddress& address) {
+    return address.port != 0 && tag != "lan" && tag != "wan" && agent::is_dns_label(tag);
+}
+
+// Where an instance listens, by default or under the name of a port, lower-case.
+agent::TaggedAddress endpoint(const agent::InstanceView& instance, std::string_view port) {
+    const auto& service = instance.record.service;
+    if (port.empty()) return {instance.address(), service.port};
+    for (const auto& [tag, tagged] : service.tagged_addresses) {
+        if (fold(tag) != port || !is_port_name(tag, tagged)) continue;
+        return {tagged.address.empty() ? instance.address() : tagged.address, tagged.port};
+    }
+    return {};
+}
+
 using Tags = std::vector<std::string>;  // lower-case, in order, each once
 
 bool contains(const Tags& all, const Tags& some) {
@@ -137,15 +153,15 @@ public:
         }
     }
 
-    void add_srv(const Selected& selected) {
+    void add_srv(const Selected& selected, const agent::TaggedAddress& at_port) {
         const auto& instance = *selected.instance;
+        const auto& address = at_port.address;
         std::vector<std::uint8_t> rdata;
         append_u16(rdata, selected.priority);
         append_u16(rdata, selected.weight);
-        append_u16(rdata, instance.record.service.port);
-        const auto& address = instance.address();
+        append_u16(rdata, at_port.port);
         if (const auto ip = parse_ip(address)) {
-            const Labels owner = target_owner(instance, *ip);
+            const Labels owner = target_owner(instance, address, *ip);
             append(rdata, octets(owner));
             append(rdata, octets(compiler_.grammar_.domain()));
             if (add(Slot::srv, rr::srv, rdata)) add_extra(owner, *ip);
@@ -197,8 +213,10 @@ private:
     }
 
     // The node's name if it leads to this address; it does not while the node is not published.
-    Labels target_owner(const agent::InstanceView& instance, const IpAddress& ip) {
-        if (instance.node && instance.address() == instance.node->record.address) {
+    Labels target_owner(const agent::InstanceView& instance,
+                        const std::string& address,
+                        const IpAddress& ip) {
+        if (instance.node && address == instance.node->record.address) {
             if (auto node = compiler_.grammar_.node_target(instance.record.node)) return *node;
         }
         return compiler_.grammar_.address_target(ip);
@@ -306,6 +324,7 @@ void AnswerCompiler::remove_service(std::string_view name) {
         return rebuild_service(*key, service);
     }
     for (const auto& tags : service.tags) remove_tags(view->first, tags);
+    rebuild_ports(service, {});
     track(*key, &Reverse::services, service.addresses, {});
     table_.remove(Space::forward, *key);
     release_implied("tcp");
@@ -328,6 +347,7 @@ void AnswerCompiler::rebuild_service(const Labels& key, Service& service) {
     for (const auto& candidate : candidates) all.push_back(&candidate);
     table_.put(Space::forward, key, compile(service.views.begin()->first, all));
     rebuild_tags(service, candidates);
+    rebuild_ports(service, candidates);
     track(key, &Reverse::services, service.addresses, std::move(addresses));
 }
 
@@ -362,6 +382,36 @@ void AnswerCompiler::rebuild_tags(Service& service, const std::vector<Candidate>
 void AnswerCompiler::remove_tags(const std::string& service, const Tags& tags) {
     table_.remove(Space::forward, Grammar::tags_key(tags, service).value());
     if (tags.size() == 1) release_implied(tags.front());
+}
+
+// A port's name exists, whatever the health of those that have it.
+void AnswerCompiler::rebuild_ports(Service& service, const std::vector<Candidate>& candidates) {
+    const auto& name = service.views.begin()->first;
+    std::map<std::string, Candidates> by_port;
+    for (const auto& candidate : candidates) {
+        for (const auto& [port, address] : candidate.instance->record.service.tagged_addresses) {
+            if (!is_port_name(port, address)) continue;
+            auto& having = by_port[fold(port)];
+            if (having.empty() || having.back() != &candidate) having.push_back(&candidate);
+        }
+    }
+    std::set<std::string> ports;
+    for (const auto& [port, having] : by_port) {
+        const auto key = Grammar::port_key(port, name);
+        if (!key) {
+            counters_.unpublishable.add();
+        } else if (ports.size() >= options_.ports_max) {
+            counters_.ports_left_out.add();
+        } else {
+            table_.put(Space::forward, *key, compile(name, having, port));
+            ports.insert(port);
+        }
+    }
+    for (const auto& port : service.ports) {
+        if (ports.contains(port)) continue;
+        table_.remove(Space::forward, Grammar::port_key(port, name).value());
+    }
+    service.ports = std::move(ports);
 }
 
 // Which tags, alone and together, are names. Where a limit cuts, the smaller sets stay.
@@ -408,7 +458,9 @@ void AnswerCompiler::release_implied(std::string_view tag) {
 }
 
 // A, AAAA and CNAME have no priority to tell by: they have only those that come first.
-AnswerSet AnswerCompiler::compile(const std::string& service, const Candidates& candidates) {
+AnswerSet AnswerCompiler::compile(const std::string& service,
+                                  const Candidates& candidates,
+                                  std::string_view port) {
     const auto selection = select(candidates, options_.selection);
     Builder builder(*this, selection.ttl ? *selection.ttl : ttl_of(service));
     bool weighted = false;
@@ -416,10 +468,9 @@ AnswerSet AnswerCompiler::compile(const std::string& service, const Candidates& 
         weighted |= selected.weight != selection.instances.front().weight;
     }
     for (const auto& selected : selection.instances) {
-        if (selected.first) {
-            builder.add_address(selected.instance->address(), weighted ? selected.weight : 1);
-        }
-        builder.add_srv(selected);
+        const auto at_port = endpoint(*selected.instance, port);
+        if (selected.first) builder.add_address(at_port.address, weighted ? selected.weight : 1);
+        builder.add_srv(selected, at_port);
         builder.add_txt(selected.instance->record.service.meta);
     }
     return builder.build();

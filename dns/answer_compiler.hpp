@@ -38,6 +38,7 @@ struct CompilerOptions {
     std::string address;             // of ns.<domain> until that node is in the catalog
     std::size_t records_max = 1000;  // of one answer; BIND's resolvers take 100
     std::size_t tags_max = 256;      // of one service
+    std::size_t ports_max = 64;      // of one service: those that have names
     std::size_t tag_sets_max = 256;  // of one service: names with several tags
 };
 
@@ -46,6 +47,7 @@ struct CompilerCounters {
     coord::Counter unpublishable;     // names and hostnames DNS cannot carry
     coord::Counter records_left_out;  // by records_max, or because 64 KiB were full
     coord::Counter tags_left_out;     // by tags_max and tag_sets_max
+    coord::Counter ports_left_out;    // by ports_max
     coord::Counter settings_ignored;  // of instances, because they cannot be read
 };
 
@@ -65,6 +67,7 @@ private:
     struct Service {
         Views<agent::ServiceView> views;
         std::set<Tags> tags;            // alone and together, as in the table now
+        std::set<std::string> ports;    // lower-case, as in the table now
         std::set<IpAddress> addresses;  // whose reverse names are ours
     };
     struct Node {
@@ -89,6 +92,7 @@ private:
     [[nodiscard]] std::set<Tags> choose_tags(std::string_view service,
                                              const std::map<Tags, Candidates>& groups);
     void remove_tags(const std::string& service, const Tags& tags);
+    void rebuild_ports(Service& service, const std::vector<Candidate>& candidates);
     void hold_implied(std::string_view tag);
     void release_implied(std::string_view tag);
     void publish_name_server();
@@ -98,7 +102,9 @@ private:
                std::set<IpAddress> after);
     void rebuild_reverse();
 
-    [[nodiscard]] AnswerSet compile(const std::string& service, const Candidates& candidates);
+    // With a port's name, what the instances have under that name.
+    [[nodiscard]] AnswerSet
+    compile(const std::string& service, const Candidates& candidates, std::string_view port = {});
     [[nodiscard]] std::chrono::seconds ttl_of(const std::string& service) const;
     [[nodiscard]] AnswerSet compile(const Node& node);
 

@@ -195,6 +195,10 @@ std::optional<Labels> Grammar::tags_key(const std::vector<std::string>& tags,
     return labels + *rest;
 }
 
+std::optional<Labels> Grammar::port_key(std::string_view port, std::string_view service) {
+    return tags_key({"_" + fold(port), "_tcp"}, service);
+}
+
 std::optional<Labels> Grammar::node_key(std::string_view node) {
     return dotted(fold(node), "node");
 }

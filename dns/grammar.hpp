@@ -8,6 +8,7 @@
 // Fails:   construction throws std::runtime_error with one line (a domain that is no name).
 //
 //   <service>.service   [<tag>. …]<tag>.<service>.service   _<service>._<tag|tcp>[.service]
+//   _<port>._tcp.<service>.service
 //   <node>.node         <hex address>.addr        ns
 //
 // each with an optional .<datacenter> before the domain. A service, or a service with a tag, has one
@@ -72,6 +73,8 @@ public:
     static constexpr std::size_t tags_together_max = 4;
     static std::optional<Labels> tags_key(const std::vector<std::string>& tags,
                                           std::string_view service);
+    // _<port>._tcp.<service>.service
+    static std::optional<Labels> port_key(std::string_view port, std::string_view service);
     static std::optional<Labels> node_key(std::string_view node);
     // The names that exist only because _<service>._<tag> does; "tcp" stands for every service.
     static std::vector<Labels> implied_by_tag(std::string_view tag);

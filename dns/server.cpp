@@ -333,6 +333,9 @@ std::vector<coord::Metric> Server::metrics() const {
     count("roster_dns_tags_left_out_total",
           "Tags, and sets of tags, above the limits of one service.",
           compiler.tags_left_out);
+    count("roster_dns_ports_left_out_total",
+          "Named ports above the limit of one service.",
+          compiler.ports_left_out);
     count("roster_dns_settings_ignored_total",
           "Settings in the metadata of instances that could not be read.",
           compiler.settings_ignored);

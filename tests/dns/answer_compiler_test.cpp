@@ -236,6 +236,43 @@ TEST_F(Compiler, a_service_that_says_so_is_answered_with_everybody_when_nobody_i
     EXPECT_EQ(ask("web.service", rr::a), (Lines{"10.0.0.1"}));
 }
 
+TEST_F(Compiler, a_port_that_has_a_name_is_asked_for_by_it) {
+    face.publish(
+        {make_service(
+            "web",
+            {{.node = host1,
+              .tagged_addresses = {{"Metrics", {"", 9100}}, {"wan", {"198.51.100.1", 80}}}},
+             {.node = host1, .address = "10.0.0.3", .tagged_addresses = {{"metrics", {"", 9101}}}},
+             {.node = host1,
+              .address = "10.0.0.4",
+              .tagged_addresses = {{"grpc", {"10.0.0.5", 7}}}},
+             {.node = host1, .address = "10.0.0.6"}})},
+        {host1});
+
+    EXPECT_EQ(ask("_metrics._tcp.web.service", rr::srv),
+              (Lines{"1 1 9100 Host1.node.dc1.roster.internal.",
+                     "1 1 9101 0a000003.addr.dc1.roster.internal."}));
+    EXPECT_EQ(ask("_Metrics._TCP.web.service.dc1", rr::a), (Lines{"10.0.0.1", "10.0.0.3"}));
+    EXPECT_EQ(ask("_grpc._tcp.web.service", rr::srv),
+              (Lines{"1 1 7 0a000005.addr.dc1.roster.internal."}));
+    EXPECT_EQ(ask("_tcp.web.service", rr::a), Lines{});
+    EXPECT_EQ(ask("_wan._tcp.web.service", rr::srv), Lines{"NXDOMAIN"});
+
+    face.publish({make_service("web", {{host1}})});
+    EXPECT_EQ(ask("_metrics._tcp.web.service", rr::srv), Lines{"NXDOMAIN"});
+    EXPECT_EQ(ask("_tcp.web.service", rr::a), Lines{"NXDOMAIN"});
+}
+
+TEST(CompilerLimits, cap_the_named_ports_of_a_service) {
+    DnsFace face;
+    support::Instance many{.node = make_node("host1", "10.0.0.1")};
+    for (int i = 0; i < 65; ++i) many.tagged_addresses["p" + std::to_string(i)] = {"", 1};
+
+    face.publish({make_service("web", {many})});
+
+    EXPECT_EQ(face.compiler.counters().ports_left_out.value(), 1U);
+}
+
 TEST(CompilerTtl, is_that_of_the_service_or_that_configured_for_its_name) {
     using std::chrono::seconds;
     DnsFace face({.service_ttl = {{"web", seconds(20)}, {"w*", seconds(30)}, {"*", seconds(40)}}});
