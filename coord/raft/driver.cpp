@@ -171,7 +171,17 @@ bool Driver::receive(Time now, const Message& message, Effects& effects) {
 // it: so each configuration begins a message of its own.
 void Driver::receive_entries(Time now, const Message& message, Effects& effects) {
     const auto& body = std::get<AppendEntries>(message.body);
-    const std::span<const LogEntry> all(body.entries);
+    std::span<const LogEntry> all(body.entries);
+    auto previous_index = body.previous_index;
+    auto previous_term = body.previous_term;
+    // What is applied is in every leader's log. libraft would take it for new, when it comes again from
+    // the very first entry on and a snapshot has taken its place.
+    if (previous_index < applied_ && !installing_) {
+        const auto known = number(applied_) - number(previous_index);
+        all = all.subspan(std::min<std::size_t>(known, all.size()));
+        previous_index = applied_;
+        previous_term = applied_term_;
+    }
     auto plain = to_bridge(message);
     std::size_t begin = 0;
     do {
@@ -179,8 +189,8 @@ void Driver::receive_entries(Time now, const Message& message, Effects& effects)
         while (end < all.size() && all[end].type != EntryType::configuration) ++end;
         const auto piece = all.subspan(begin, std::min(end, all.size()) - begin);
         const auto list = to_bridge(piece);
-        const auto before = begin == 0 ? body.previous_term : all[begin - 1].term;
-        plain.body.append_entries = {number(body.previous_index) + begin,
+        const auto before = begin == 0 ? previous_term : all[begin - 1].term;
+        plain.body.append_entries = {number(previous_index) + begin,
                                      number(before),
                                      number(body.commit),
                                      list.data(),

@@ -30,6 +30,7 @@ struct Lonely {
         DriverOptions options;
         options.id = MemberId{1};
         options.address = "host1";
+        options.trailing_entries = 0;
         driver = std::make_unique<Driver>(options);
         const auto bytes = encode_configuration(members);
         driver->start(0ms,
@@ -99,6 +100,22 @@ TEST(DriverMembers, the_answer_to_a_message_of_an_old_term_acknowledges_nothing)
     ASSERT_EQ(effects.messages.size(), 1U);
     const auto& result = std::get<AppendEntriesResult>(effects.messages.front().body);
     EXPECT_EQ(result.last_index, Index{0});
+}
+
+TEST(DriverMembers, what_is_applied_is_not_taken_for_new_when_it_comes_again_behind_a_snapshot) {
+    Lonely member(voters(3));
+    const auto first = entry_of(Term{1}, EntryType::configuration, encode_configuration(voters(3)));
+    const auto second = entry_of(Term{5}, EntryType::command, "x");
+    member.hear_entry(second, Index{1}, Term{1}, Index{2});
+    Effects effects;
+    member.driver->persisted(2ms, 1, effects);
+    member.driver->snapshot_taken(2ms, member.driver->snapshot_point().value(), effects);
+
+    const AppendEntries again{Index{0}, Term{0}, Index{2}, 2, {first, second}};
+    member.hear(3ms, {MemberId{2}, Term{5}, again});
+
+    EXPECT_TRUE(member.effects.appends.empty());
+    EXPECT_EQ(member.driver->last(), Index{2});
 }
 
 // It may be needed for the majority that its own promotion asks for.
