@@ -95,6 +95,8 @@ struct Conversation : std::enable_shared_from_this<Conversation> {
     Command command;
     std::string greeting;           // a ConnectRequest that came before this server served
     std::optional<bool> read_only;  // as in the ConnectRequest, to be echoed
+    bool has_no_session = false;    // it is served read-only, under an id that nobody else knows
+    bool touched = false;           // since the leader was told last
     std::chrono::milliseconds timeout{};
     ConversationFigures figures;
 

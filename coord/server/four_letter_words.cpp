@@ -98,11 +98,16 @@ void append_server(std::string& out, const ServerFigures& server) {
     line(out, "Node count: {}", server.znodes);
 }
 
-void append_version(std::string& out) { line(out, "Zookeeper version: {}", zookeeper_version()); }
+constexpr std::string_view read_only_mode = "read-only";
+
+void append_version(std::string& out, const ServerFigures& server) {
+    line(out, "Zookeeper version: {}", zookeeper_version());
+    if (server.mode == read_only_mode) line(out, "READ-ONLY mode; serving only read-only clients");
+}
 
 std::string srvr(const FigureSources& sources) {
     std::string out;
-    append_version(out);
+    append_version(out, sources.server());
     append_server(out, sources.server());
     return out;
 }
@@ -141,7 +146,7 @@ void append_connection(std::string& out, const ConnectionLine& connection, bool 
 
 std::string stat(const FigureSources& sources) {
     std::string out;
-    append_version(out);
+    append_version(out, sources.server());
     line(out, "Clients:");
     for (const auto& connection : sources.connections()) append_connection(out, connection, false);
     out += '\n';
@@ -340,7 +345,10 @@ struct Word {
 };
 
 std::string ruok(const FigureSources&) { return "imok"; }
-std::string isro(const FigureSources& sources) { return sources.serving() ? "rw" : "null"; }
+std::string isro(const FigureSources& sources) {
+    if (!sources.serving()) return "null";
+    return sources.server().mode == read_only_mode ? "ro" : "rw";
+}
 
 std::string gtmk(const FigureSources& sources) {
     return std::to_string(sources.trace_mask(std::nullopt));

@@ -37,7 +37,7 @@ struct LeaderFigures {
 };
 
 struct ServerFigures {
-    std::string mode = "standalone";  // or leader, follower
+    std::string mode = "standalone";  // or leader, follower, read-only
     Latency latency;
     std::uint64_t received = 0;  // frames
     std::uint64_t sent = 0;

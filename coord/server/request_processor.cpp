@@ -1,6 +1,7 @@
 #include "coord/server/request_processor.hpp"
 
 #include "coord/proto/error.hpp"
+#include "coord/raft/fatal.hpp"
 #include "coord/server/credentials.hpp"
 
 #include <algorithm>
@@ -48,6 +49,8 @@ Kind kind_of(OpCode op) {
         // Ours alone, or only inside a multi: from a client they are as unknown as any other.
         case OpCode::delete_container:
         case OpCode::create_session:
+        case OpCode::attach_session:
+        case OpCode::expire_session:
         case OpCode::check:
         case OpCode::notification:
         case OpCode::error: return Kind::unknown;
@@ -70,17 +73,18 @@ std::int64_t milliseconds_between(RequestProcessor::Time from, RequestProcessor:
 
 RequestProcessor::RequestProcessor(const ServerOptions& options,
                                    ServerCounters& counters,
-                                   WriteQueue::Propose propose,
-                                   std::function<void()> wake)
+                                   Surroundings surroundings)
     : options_(options),
       counters_(counters),
-      wake_(std::move(wake)),
+      surroundings_(std::move(surroundings)),
       tracker_(options.tick),
-      writes_(std::move(propose)) {}
+      writes_(surroundings_.send) {}
 
 void RequestProcessor::heard(Conversation& from, Time now) {
     now_ = now;
-    if (from.phase == Phase::open) tracker_.touch(from.command.session, now);
+    if (from.phase != Phase::open) return;
+    from.touched = true;
+    tracker_.touch(from.command.session, now);
 }
 
 bool RequestProcessor::is_overloaded() const {
@@ -112,6 +116,13 @@ void RequestProcessor::take(Conversation& from, std::string_view frame) {
         counters_.dropped_malformed.add();
         end(from);
         return;
+    }
+    if (service_ == Service::read_only) {
+        const auto kind = kind_of(op);
+        if (kind == Kind::write || kind == Kind::sync || kind == Kind::close) {
+            turn_read_only(from, xid, op);
+            return;
+        }
     }
     switch (kind_of(op)) {
         case Kind::write: propose(from, xid, op, in.rest()); break;
@@ -157,7 +168,10 @@ void RequestProcessor::take_local(Conversation& from, Request request, std::stri
 
 // The reply to a sync comes when everything that was under way before it has been applied here.
 void RequestProcessor::take_sync(Conversation& from, std::int32_t xid, std::string_view body) {
-    if (!writes_.barrier(from.shared_from_this())) {
+    // Alone, all that is under way is ours. Else another's write may have been committed behind it.
+    if (!is_alone()) {
+        writes_.barrier_through(from.shared_from_this());
+    } else if (!writes_.barrier_behind(from.shared_from_this())) {
         take_local(from, {xid, OpCode::sync, false, {}, {}, now_}, body);
         return;
     }
@@ -215,68 +229,86 @@ void RequestProcessor::leave(Conversation& conversation) {
     outstanding_ -= conversation.requests.size();
     conversation.requests.clear();
     conversation.deaf = true;
-    if (conversation.phase == Phase::joining && !serving_) {
+    if (conversation.phase == Phase::joining) {
         std::erase_if(waiting_,
                       [&](const auto& waiting) { return waiting.get() == &conversation; });
     }
 }
 
-void RequestProcessor::apply(WriteQueue::Position position, std::string_view entry, Time now) {
+void RequestProcessor::apply(Term term, std::string_view entry, Time now) {
     now_ = now;
-    const auto tickets = writes_.take(position);
+    wake_once();  // The next entry may go; the gauges are to be set.
+    const auto origin = take_origin(entry);
+    if (!origin) {
+        end_process("the log holds an entry of a format that this version does not know. Run the "
+                    "version that wrote it, or begin with an empty data directory");
+    }
+    const bool is_own = writes_.is_own(*origin);
+    if (!state_.begin(*origin, number(term))) {
+        counters_.entries_repeated.add();
+        return;
+    }
+    counters_.entries.add();
+    if (is_own) applied_own_ = now;
+    apply_commands(entry, is_own ? writes_.take(*origin) : std::vector<Ticket>());
+}
+
+void RequestProcessor::apply_commands(std::string_view commands,
+                                      const std::vector<Ticket>& tickets) {
     auto ticket = tickets.begin();
     const auto pass_barriers = [&] {
         for (; ticket != tickets.end() && ticket->is_barrier; ++ticket) {
-            if (ticket->from) {
-                complete_sync(*ticket->from);
-            } else {
-                start_serving();
-            }
+            if (ticket->from) complete_sync(*ticket->from);
         }
     };
 
     pass_barriers();
-    Decoder in(entry);
+    Decoder in(commands);
     while (!in.rest().empty()) {
         const auto command = decode_command(in);
         assert(!in.failed());  // What a majority agreed on cannot be read: stop, do not diverge.
         const auto outcome = state_.apply(command);
         counters_.commands.add();
         for (const auto& event : outcome.events) fire(event);
-        if (command.op == OpCode::create_session) {
-            tracker_.open(command.session, std::chrono::milliseconds(command.timeout_ms), now_);
-        }
-        if (ticket != tickets.end()) {
-            if (ticket->from) {
-                // Whose client it was counts it, and once: not every replica, and no replay.
-                for (const auto& excess : outcome.quota_excesses) {
-                    const bool is_refused = excess.is_hard && command.enforces_quota;
-                    counters_.quotas.note(excess, is_refused, now_);
-                }
-                complete(*ticket->from, command, outcome);
+        const auto* claim = ticket == tickets.end() ? nullptr : &*ticket;
+        settle_sessions(command, outcome, claim);
+        if (claim != nullptr && claim->from) {
+            // Whose client it was counts it, and once: not every replica, and no replay.
+            for (const auto& excess : outcome.quota_excesses) {
+                const bool is_refused = excess.is_hard && command.enforces_quota;
+                counters_.quotas.note(excess, is_refused, now_);
             }
-            ++ticket;
+            complete(*claim->from, command, outcome);
         }
         if (outcome.closed_session) {
-            counters_.sessions_closed.add();
-            tracker_.close(*outcome.closed_session);
             const auto open = attached_.find(*outcome.closed_session);
             if (open != attached_.end()) end(*open->second);
         }
+        if (claim != nullptr) ++ticket;
         pass_barriers();
     }
     assert(ticket == tickets.end());
-    counters_.entries.add();
-    wake_once();  // The next entry may go; the gauges are to be set.
+}
+
+void RequestProcessor::settle_sessions(const Command& command,
+                                       const Outcome& outcome,
+                                       const Ticket* ticket) {
+    if (outcome.closed_session) {
+        counters_.sessions_closed.add();
+        tracker_.close(*outcome.closed_session);
+    }
+    if (outcome.error != Errc::ok) return;
+    if (command.op == OpCode::create_session) {
+        tracker_.open(command.session, std::chrono::milliseconds(command.timeout_ms), now_);
+    } else if (command.op == OpCode::attach_session) {
+        attached(command, ticket);
+    }
 }
 
 void RequestProcessor::complete(Conversation& to, const Command& command, const Outcome& outcome) {
     if (to.phase == Phase::gone || to.phase == Phase::ending) return;
-    if (command.op == OpCode::create_session) {
-        assert(to.phase == Phase::joining && outcome.error == Errc::ok);
-        counters_.sessions_opened.add();
-        to.command.session = command.session;
-        welcome(to, command.password);
+    if (to.phase == Phase::joining) {
+        complete_joining(to, command, outcome);
         return;
     }
 
@@ -421,13 +453,14 @@ void RequestProcessor::mark_dirty(Conversation& conversation) {
 
 void RequestProcessor::wake_once() {
     if (std::exchange(woken_, true)) return;
-    wake_();
+    surroundings_.wake();
 }
 
 std::vector<std::shared_ptr<Conversation>> RequestProcessor::end_turn() {
     woken_ = false;
-    if (!writes_.pump()) stop_serving();
-    counters_.serving.set(serving_ ? 1 : 0);
+    writes_.pump();
+    counters_.serving.set(is_serving() ? 1 : 0);
+    counters_.read_only.set(is_read_only() ? 1 : 0);
     counters_.sessions.set(static_cast<std::int64_t>(tracker_.size()));
     counters_.outstanding.set(static_cast<std::int64_t>(outstanding_));
     counters_.znodes.set(static_cast<std::int64_t>(state_.znode_count()));
@@ -443,6 +476,8 @@ std::function<bool(std::string& out, std::size_t items)> RequestProcessor::cut_s
 }
 
 void RequestProcessor::swap_state(StateMachine& state, Time now) {
+    abandon_writes();
+    end_all();
     std::swap(state_, state);
     tracker_.clear();
     for (const auto& session : state_.sessions()) tracker_.open(session.id, session.timeout, now);

@@ -7,12 +7,14 @@
 // Holds:   per connection, replies in the order of requests; a read waits for the same connection's
 //          earlier write and for nobody else's. An event leaves before any reply that reflects it.
 //          A write is answered when it has been applied here, which is after it was made durable.
-// Fails:   a write whose fate is unknown, because leadership was lost, closes its connection.
+//          A write under way when the leader changes is sent to the next one, and applied once.
+// Fails:   a write whose fate is unknown, because nobody led for too long, closes its connection.
 
 #include "coord/proto/jute.hpp"
 #include "coord/raft/node.hpp"
 #include "coord/server/conversation.hpp"
 #include "coord/server/four_letter_words.hpp"
+#include "coord/server/letter.hpp"
 #include "coord/server/server_counters.hpp"
 #include "coord/server/server_options.hpp"
 #include "coord/server/session_tracker.hpp"
@@ -24,6 +26,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -35,11 +38,19 @@ class RequestProcessor {
 public:
     using Time = SessionTracker::Time;
 
-    // `wake` asks for end_turn() to be called soon; it is called at most once per turn.
+    struct Surroundings {
+        WriteQueue::Send send;                              // an entry, to whom leads
+        std::function<bool(const Touches& touches)> touch;  // likewise
+        // Asks for end_turn() to be called soon; it is called at most once per turn.
+        std::function<void()> wake;
+    };
+
     RequestProcessor(const ServerOptions& options,
                      ServerCounters& counters,
-                     WriteQueue::Propose propose,
-                     std::function<void()> wake);
+                     Surroundings surroundings);
+
+    // To be told before anything else: which member of the cluster this is.
+    void set_member(MemberId self);
 
     // Bytes came from this client: its session lives.
     void heard(Conversation& from, Time now);
@@ -51,10 +62,18 @@ public:
     // Its socket is closed.
     void forget(Conversation& gone);
 
-    void apply(WriteQueue::Position position, std::string_view entry, Time now);
-    void role_changed(Role role, Time now);
+    void apply(Term term, std::string_view entry, Time now);
+    void standing_changed(const Standing& standing, Time now);
+    // Of clients of another server, which tells the leader of them.
+    void touched(const std::vector<SessionId>& sessions, Time now);
+    // There is a new link to the leader: nobody knows what the old one lost.
+    void leader_linked();
+    // To be called every now and then: who waits for a leader for too long is let go; the leader is
+    // told who lives; what is under way for long is sent once more.
+    void tick(Time now);
     [[nodiscard]] std::function<bool(std::string& out, std::size_t items)> cut_snapshot();
-    // Another state takes the place of the present one, which `state` is afterwards.
+    // Another state takes the place of the present one, which `state` is afterwards. What happened in
+    // between is not known: all connections are closed.
     void swap_state(StateMachine& state, Time now);
 
     // Proposes to close the sessions whose time is up, if this member leads.
@@ -68,7 +87,11 @@ public:
     // A buffer whose bytes have been sent, for the next conversation that has something to send.
     void give_back(std::string buffer);
 
-    [[nodiscard]] bool is_serving() const { return serving_; }
+    [[nodiscard]] bool is_serving() const {
+        return service_ == Service::full || service_ == Service::bridging;
+    }
+    [[nodiscard]] bool is_read_only() const { return service_ == Service::read_only; }
+    [[nodiscard]] bool is_leading() const { return standing_.role == Role::leader; }
     [[nodiscard]] const StateMachine& state() const { return state_; }
     [[nodiscard]] const WatchTable& watches() const { return watches_; }
     [[nodiscard]] const SessionTracker& tracker() const { return tracker_; }
@@ -86,9 +109,22 @@ public:
     }
 
 private:
+    enum class Service {
+        starting,   // not yet: clients wait to be greeted
+        full,       // a leader is known, and all that was committed before it led is applied
+        bridging,   // as long as there may be a leader again soon: reads go on, writes wait
+        read_only,  // there is none: for those who asked for that
+        none,       // there is none
+    };
+
     void greet(Conversation& from, std::string_view frame);
+    void greet_read_only(Conversation& from, const ConnectRequest& request);
     void create_session(Conversation& from);
-    void attach(Conversation& from, SessionId session, const Password& password);
+    void attach(Conversation& from, const ConnectRequest& request, const Password& password);
+    void attach_here(Conversation& from, SessionId session, const Password& password);
+    void propose_attach(Conversation& from, SessionId session, const Password& password);
+    void attached(const Command& command, const Ticket* ticket);
+    void turn_read_only(Conversation& from, std::int32_t xid, OpCode op);
     void welcome(Conversation& to, const Password& password);
     void turn_away(Conversation& from);
 
@@ -106,7 +142,10 @@ private:
     void answer_watch_query(Conversation& to, const Request& request, std::string_view body);
     void answer_who_am_i(Conversation& to, const Request& request);
     void answer_waiting(Conversation& to);
+    void apply_commands(std::string_view commands, const std::vector<Ticket>& tickets);
+    void settle_sessions(const Command& command, const Outcome& outcome, const Ticket* ticket);
     void complete(Conversation& to, const Command& command, const Outcome& outcome);
+    void complete_joining(Conversation& to, const Command& command, const Outcome& outcome);
     void complete_sync(Conversation& to);
 
     [[nodiscard]] bool may_watch_more(Conversation& conversation, WatchTable::Load more);
@@ -125,8 +164,13 @@ private:
     // Nothing more is taken from it, and it is closed when what it has coming is sent.
     void end(Conversation& conversation);
     void leave(Conversation& conversation);
-    void start_serving();
-    void stop_serving();
+    void serve();
+    void serve_less(Service service);
+    void greet_waiting();
+    void abandon_writes();
+    void end_all();
+    void tell_touches();
+    [[nodiscard]] bool is_alone() const { return !options_.has_peers(); }
     [[nodiscard]] SessionId next_session_id();
 
     struct LatencySum {
@@ -138,7 +182,7 @@ private:
 
     const ServerOptions& options_;
     ServerCounters& counters_;
-    const std::function<void()> wake_;
+    const Surroundings surroundings_;
     StateMachine state_;
     WatchTable watches_;
     SessionTracker tracker_;
@@ -148,8 +192,13 @@ private:
     std::vector<std::shared_ptr<Conversation>> dirty_;
     std::vector<std::string> spare_buffers_;
     std::string scratch_;
-    Time now_;              // of the turn
-    bool serving_ = false;  // leading, and everything committed before that is applied
+    Time now_;  // of the turn
+    Service service_ = Service::starting;
+    MemberId self_{};
+    Standing standing_;
+    std::optional<Time> leaderless_since_;
+    Time told_touches_;
+    Time applied_own_;  // when an entry of ours was applied last, or everything sent
     bool woken_ = false;
     std::int64_t last_session_id_ = 0;
     std::size_t outstanding_ = 0;

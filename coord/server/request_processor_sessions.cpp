@@ -27,7 +27,7 @@ Password random_password() {
 }  // namespace
 
 void RequestProcessor::greet(Conversation& from, std::string_view frame) {
-    if (!serving_) {
+    if (service_ == Service::starting || service_ == Service::bridging) {
         from.phase = Phase::joining;
         from.greeting = frame;
         waiting_.push_back(from.shared_from_this());
@@ -39,11 +39,15 @@ void RequestProcessor::greet(Conversation& from, std::string_view frame) {
         end(from);
         return;
     }
+    from.read_only = request.value().read_only;
+    if (service_ != Service::full) {
+        greet_read_only(from, request.value());
+        return;
+    }
     const auto admission = admit(request.value(),
                                  state_,
                                  tracker_,
                                  {options_.session_timeout_min, options_.session_timeout_max});
-    from.read_only = request.value().read_only;
     from.timeout = admission.timeout;
     if (from.timeout.count() != request.value().timeout_ms) counters_.timeouts_clamped.add();
     switch (admission.verdict) {
@@ -53,10 +57,33 @@ void RequestProcessor::greet(Conversation& from, std::string_view frame) {
             break;
         case Admission::Verdict::expired: turn_away(from); break;
         case Admission::Verdict::create: create_session(from); break;
-        case Admission::Verdict::attach:
-            attach(from, request.value().session, admission.password);
-            break;
+        case Admission::Verdict::attach: attach(from, request.value(), admission.password); break;
     }
+}
+
+// Source: ZooKeeper 3.8 ReadOnlyZooKeeperServer. A new client gets an id that no other server knows.
+void RequestProcessor::greet_read_only(Conversation& from, const ConnectRequest& request) {
+    const bool asked = request.read_only.value_or(false);
+    if (service_ != Service::read_only || !asked || request.last_zxid_seen > state_.last_zxid()) {
+        counters_.refused_leaderless.add();
+        end(from);
+        return;
+    }
+    from.timeout = std::clamp(std::chrono::milliseconds(request.timeout_ms),
+                              options_.session_timeout_min,
+                              options_.session_timeout_max);
+    if (request.session == SessionId{}) {
+        from.has_no_session = true;
+        from.command.session = next_session_id();
+        welcome(from, random_password());
+        return;
+    }
+    const auto admission = admit(request, state_, tracker_, {from.timeout, from.timeout});
+    if (admission.verdict != Admission::Verdict::attach) {
+        turn_away(from);
+        return;
+    }
+    attach_here(from, request.session, admission.password);
 }
 
 void RequestProcessor::create_session(Conversation& from) {
@@ -71,13 +98,83 @@ void RequestProcessor::create_session(Conversation& from) {
     wake_once();
 }
 
-void RequestProcessor::attach(Conversation& from, SessionId session, const Password& password) {
+// A session that is this server's already stays it: nobody else has to know. Else all servers learn
+// where it is from now on, in one order with its writes.
+void RequestProcessor::attach(Conversation& from,
+                              const ConnectRequest& request,
+                              const Password& password) {
+    const auto session = state_.find_session(request.session);
+    const bool is_here = session && session->owner == number(self_);
+    if (is_here && (is_alone() || session->timeout == from.timeout)) {
+        tracker_.set_timeout(request.session, from.timeout, now_);
+        attach_here(from, request.session, password);
+    } else {
+        propose_attach(from, request.session, password);
+    }
+}
+
+void RequestProcessor::attach_here(Conversation& from,
+                                   SessionId session,
+                                   const Password& password) {
     const auto other = attached_.find(session);
     if (other != attached_.end()) end(*other->second);  // The client has moved on from it.
-    tracker_.set_timeout(session, from.timeout, now_);
     counters_.sessions_attached.add();
     from.command.session = session;
     welcome(from, password);
+}
+
+void RequestProcessor::propose_attach(Conversation& from,
+                                      SessionId session,
+                                      const Password& password) {
+    from.phase = Phase::joining;
+    Command command;
+    command.op = OpCode::attach_session;
+    command.session = session;
+    command.time_ms = options_.wall_clock_ms();
+    command.timeout_ms = static_cast<std::int32_t>(from.timeout.count());
+    command.password = password;
+    writes_.push(command, from.shared_from_this());
+    wake_once();
+}
+
+// Some server has the session now. Whoever was connected to it here is not its client any more.
+void RequestProcessor::attached(const Command& command, const Ticket* ticket) {
+    tracker_.open(command.session, std::chrono::milliseconds(command.timeout_ms), now_);
+    const auto other = attached_.find(command.session);
+    if (other == attached_.end()) return;
+    if (ticket == nullptr) counters_.sessions_moved.add();
+    end(*other->second);
+}
+
+void RequestProcessor::complete_joining(Conversation& to,
+                                        const Command& command,
+                                        const Outcome& outcome) {
+    if (command.op == OpCode::attach_session) {
+        if (outcome.error == Errc::ok) {
+            attach_here(to, command.session, command.password);
+        } else {
+            turn_away(to);
+        }
+        return;
+    }
+    assert(command.op == OpCode::create_session);
+    if (outcome.error != Errc::ok) {
+        create_session(to);  // The id was another's: a new one.
+        return;
+    }
+    counters_.sessions_opened.add();
+    to.command.session = command.session;
+    welcome(to, command.password);
+}
+
+// What ReadOnlyRequestProcessor says to whoever would write. A session is closed where it is known.
+void RequestProcessor::turn_read_only(Conversation& from, std::int32_t xid, OpCode op) {
+    const bool ends = op == OpCode::close_session && from.has_no_session;
+    reply(from,
+          {xid, op, false, {}, {}, now_},
+          state_.last_zxid(),
+          ends ? Errc::ok : Errc::not_read_only);
+    if (ends) end(from);
 }
 
 void RequestProcessor::welcome(Conversation& to, const Password& password) {
@@ -89,7 +186,7 @@ void RequestProcessor::welcome(Conversation& to, const Password& password) {
     ConnectResponse{static_cast<std::int32_t>(to.timeout.count()),
                     to.command.session,
                     password,
-                    to.read_only ? std::optional(false) : std::nullopt}
+                    to.read_only ? std::optional(is_read_only()) : std::nullopt}
         .encode(out);
     end_frame(bytes, frame);
     ++to.figures.sent;
@@ -110,9 +207,10 @@ void RequestProcessor::turn_away(Conversation& from) {
 }
 
 // ZooKeeper's layout: the server's number, 40 bits of milliseconds, 16 bits to count with. The
-// clock makes it unique across restarts, counting on makes it unique while we run.
+// clock makes it unique across restarts, counting on makes it unique while we run. Two servers may
+// have the same number: then the log decides whose the id is.
 SessionId RequestProcessor::next_session_id() {
-    constexpr std::uint64_t server = 1;
+    const std::uint64_t server = 1 + number(self_) % 127;
     const auto ms = static_cast<std::uint64_t>(options_.wall_clock_ms());
     const auto first = (server << 56U) | ((ms & 0xFF'FFFF'FFFFU) << 16U);
     last_session_id_ = std::max(last_session_id_ + 1, static_cast<std::int64_t>(first));
@@ -122,14 +220,16 @@ SessionId RequestProcessor::next_session_id() {
 
 void RequestProcessor::expire_sessions(Time now) {
     now_ = now;
-    if (!serving_) return;
+    if (service_ != Service::full || !is_leading()) return;
     for (const auto id : tracker_.expire(now)) {
         log().info(
             "session expired session=0x{:x} timeout_ms={}", hex(id), tracker_.timeout(id).count());
         counters_.sessions_expired.add();
         Command command;
-        command.op = OpCode::close_session;
+        command.op = OpCode::expire_session;
         command.session = id;
+        command.owner = state_.find_session(id).value().owner;
+        command.term = number(standing_.term);
         command.time_ms = options_.wall_clock_ms();
         writes_.push(command, nullptr);
         wake_once();
@@ -137,7 +237,7 @@ void RequestProcessor::expire_sessions(Time now) {
 }
 
 void RequestProcessor::reap() {
-    if (!serving_) return;
+    if (service_ != Service::full || !is_leading()) return;
     const auto time_ms = options_.wall_clock_ms();
     for (const auto& path : state_.due_for_removal(time_ms, options_.reaped_per_interval_max)) {
         std::string body;
@@ -151,41 +251,6 @@ void RequestProcessor::reap() {
         counters_.znodes_reaped.add();
         wake_once();
     }
-}
-
-void RequestProcessor::role_changed(Role role, Time now) {
-    now_ = now;
-    stop_serving();
-    if (role != Role::leader) return;
-    tracker_.restart(now);
-    writes_.push_empty_entry();
-    wake_once();
-}
-
-// Raft §8: only with an entry of its own term applied does a leader know that it has applied
-// everything that was committed before.
-void RequestProcessor::start_serving() {
-    serving_ = true;
-    log().info("serving zxid=0x{:x} sessions={}",
-               static_cast<std::uint64_t>(state_.last_zxid()),
-               tracker_.size());
-    for (const auto& waiting : std::exchange(waiting_, {})) {
-        greet(*waiting, std::exchange(waiting->greeting, {}));
-        mark_dirty(*waiting);
-    }
-}
-
-// Whether what is under way comes about is for the next leader to find out, so none of it is
-// answered: ConnectionLoss is the truth. The sessions live on.
-void RequestProcessor::stop_serving() {
-    if (std::exchange(serving_, false)) log().warn("not serving any more");
-    for (const auto& ticket : writes_.abandon()) {
-        if (!ticket.from || ticket.from->phase == Phase::ending) continue;
-        if (ticket.from->phase == Phase::gone) continue;
-        counters_.dropped_unknown_fate.add();
-        end(*ticket.from);
-    }
-    while (!attached_.empty()) end(*attached_.begin()->second);
 }
 
 }  // namespace coord

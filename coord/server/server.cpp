@@ -3,6 +3,7 @@
 #include "coord/base/log.hpp"
 #include "coord/raft/node.hpp"
 #include "coord/server/connection.hpp"
+#include "coord/server/forwarded_entries.hpp"
 #include "coord/server/request_processor.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -65,13 +66,14 @@ std::unique_ptr<PeerLinks> peer_links(asio::io_context& io, const ServerOptions&
 
 NodeOptions node_options(const ServerOptions& options, PeerLinks* links) {
     NodeOptions node;
-    if (links != nullptr) {
-        node.address = links->address();
-        node.transport = links;
-        node.election_timeout = options.peers->election_timeout;
-    }
+    node.transport = links != nullptr ? links : options.transport;
+    node.address = links != nullptr ? links->address() : options.peer_address;
+    node.heartbeat = options.heartbeat;
+    node.election_timeout =
+        links != nullptr ? options.peers->election_timeout : options.election_timeout;
     node.data_dir = options.data_dir;
     node.snapshot_log_bytes = options.snapshot_log_bytes;
+    node.trailing_entries = options.trailing_entries;
     return node;
 }
 
@@ -162,11 +164,11 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     Parts(asio::io_context& context, ServerOptions given)
         : io(context),
           options(complete(std::move(given))),
-          processor(
-              options,
-              counters,
-              [this](std::string entry) { return propose(std::move(entry)); },
-              [this] { wake(); }),
+          processor(options,
+                    counters,
+                    {[this](const WriteQueue::Entry& entry) { return send(entry); },
+                     [this](const Touches& touches) { return touch(touches); },
+                     [this] { wake(); }}),
           host{options,
                counters,
                processor,
@@ -178,6 +180,11 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
                [this] { step_handshakes(); }},
           links(peer_links(context, options)),
           node(context, node_options(options, links.get()), application()),
+          forwarded(options.forwarded_bytes_max,
+                    counters,
+                    [this](const ForwardedEntries::Entry& entry) {
+                        return node.propose(entry).has_value();
+                    }),
           tick_timer(context),
           reap_timer(context) {
         if (!options.tls_listen.empty()) {
@@ -186,7 +193,10 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     }
 
     Application application();
-    Result<WriteQueue::Position> propose(std::string entry);
+    bool send(const WriteQueue::Entry& entry);
+    bool touch(const Touches& touches);
+    void read(MemberId from, std::string_view letter);
+    void publish_status();
     void wake();
     void end_turn();
     template <class Conversations>
@@ -207,6 +217,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     ServerFigures server_figures();
     ProcessFigures process_figures() const;
     std::vector<std::pair<std::string, std::int64_t>> counter_figures() const;
+    LeaderFigures leader_figures() const;
     ServerSettings settings() const;
     std::vector<ConnectionLine> connection_lines(const Connection& asking) const;
     std::vector<SessionSet> session_sets() const;
@@ -219,6 +230,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     Connection::Host host;
     const std::unique_ptr<PeerLinks> links;  // null: there are no peers
     Node node;
+    ForwardedEntries forwarded;
     asio::steady_timer tick_timer;
     asio::steady_timer reap_timer;
     std::optional<TlsContext> tls;  // if there is a port for it
@@ -230,14 +242,14 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     bool awake = false;  // end_turn() is posted
     // What a turn left to the next: a change that thousands watch is told a few hundred at a time.
     std::deque<std::shared_ptr<Conversation>> backlog;
-    Role role = Role::follower;
     // Frames before the last `srst`, which starts these figures anew.
     std::uint64_t received_before = 0;
     std::uint64_t sent_before = 0;
     std::int64_t trace_mask = 306;  // ZooKeeper's default; nothing is traced
     std::vector<std::uint16_t> ports;
-    // Guards what start() finds out and status() tells to any thread.
-    mutable std::mutex address_mutex;
+    // Guards what status() tells to any thread.
+    mutable std::mutex status_mutex;
+    ServerStatus status;
     std::string address;
 };
 
@@ -271,12 +283,17 @@ std::vector<Metric> Server::metrics() const {
 }
 
 ServerStatus Server::status() const {
-    const std::lock_guard lock(parts_->address_mutex);
-    const bool serving = parts_->counters.serving.value() != 0;
-    return {serving,
-            serving ? parts_->address : "",
-            {parts_->address},
-            parts_->counters.last_zxid.value()};
+    const std::lock_guard lock(parts_->status_mutex);
+    auto status = parts_->status;
+    status.serving = parts_->counters.serving.value() != 0;
+    status.read_only = parts_->counters.read_only.value() != 0;
+    status.last_zxid = parts_->counters.last_zxid.value();
+    if (!status.serving) status.leader.clear();
+    return status;
+}
+
+void Server::change_members(const MemberChange& change, std::function<void(Result<void>)> done) {
+    parts_->node.change_members(change, std::move(done));
 }
 
 std::string Server::waits_for() const {
@@ -289,14 +306,19 @@ std::vector<Member> Server::waiting_servers() const {
 
 Application Server::Parts::application() {
     Application application;
-    application.apply = [this](Index index, Term term, std::string_view entry) {
-        processor.apply({index, term}, entry, steady_now());
+    application.apply = [this](Index, Term term, std::string_view entry) {
+        processor.apply(term, entry, steady_now());
     };
     application.standing_changed = [this](const Standing& standing) {
-        if (std::exchange(role, standing.role) == standing.role) return;
-        processor.role_changed(standing.role, steady_now());
+        processor.standing_changed(standing, steady_now());
+        forwarded.standing_changed(standing, node.id());
+        publish_status();
     };
     application.room = [this] { wake(); };
+    application.letter = [this](MemberId from, std::string_view letter) { read(from, letter); };
+    application.link_changed = [this](MemberId peer, bool connected) {
+        if (connected && peer == node.standing().leader) processor.leader_linked();
+    };
     application.cut_snapshot = [this] { return processor.cut_snapshot(); };
     application.build = [this](const Disk::Chunks& next) -> Result<Disk::Swap> {
         auto restored = StateMachine::restore(next);
@@ -307,10 +329,46 @@ Application Server::Parts::application() {
     return application;
 }
 
-Result<WriteQueue::Position> Server::Parts::propose(std::string entry) {
-    const auto index = node.propose(std::move(entry));
-    if (!index) return index.error();
-    return WriteQueue::Position{index.value(), node.term()};
+bool Server::Parts::send(const WriteQueue::Entry& entry) {
+    const auto& standing = node.standing();
+    if (standing.role == Role::leader) return node.propose(entry).has_value();
+    if (standing.leader == MemberId{0} || standing.leader == node.id()) return false;
+    return node.send_letter(standing.leader,
+                            encode_letter(ForwardedEntry{number(standing.term), *entry}));
+}
+
+bool Server::Parts::touch(const Touches& touches) {
+    return node.send_letter(node.standing().leader, encode_letter(touches));
+}
+
+void Server::Parts::read(MemberId from, std::string_view letter) {
+    const auto read = decode_letter(letter);
+    if (!read) {
+        counters.letters_malformed.add();
+    } else if (const auto* entry = std::get_if<ForwardedEntry>(&*read)) {
+        forwarded.take(from, *entry);
+    } else {
+        processor.touched(std::get<Touches>(*read).sessions, steady_now());
+    }
+}
+
+void Server::Parts::publish_status() {
+    ServerStatus fresh;
+    const auto& standing = node.standing();
+    fresh.role = standing.role;
+    fresh.self = node.id();
+    if (!options.has_peers()) {
+        fresh.leader = address;
+        fresh.peers = {address};
+    } else {
+        fresh.members = node.members();
+        for (const auto& [member, connected, match] : fresh.members) {
+            if (member.role == MemberRole::voter) fresh.peers.push_back(member.address);
+            if (member.id == standing.leader) fresh.leader = member.address;
+        }
+    }
+    const std::lock_guard lock(status_mutex);
+    status = std::move(fresh);
 }
 
 // One post per turn: whatever happens until it runs is sent together.
@@ -343,6 +401,7 @@ void Server::Parts::end_turn() {
         return std::next(from.begin(), static_cast<std::ptrdiff_t>(count));
     };
     auto fresh = processor.end_turn();
+    forwarded.pump();
     const auto done = end_turns(fresh);
     backlog.erase(backlog.begin(), begin_of(backlog, end_turns(backlog)));
     std::move(begin_of(fresh, done), fresh.end(), std::back_inserter(backlog));
@@ -360,11 +419,10 @@ void Server::Parts::start() {
     assert(!running);
     for (const auto& where : options.listen) listen(where, false);
     for (const auto& where : options.tls_listen) listen(where, true);
-    if (!listeners.empty()) {
-        const std::lock_guard lock(address_mutex);
-        address = format(listeners.front().acceptor.local_endpoint());
-    }
+    if (!listeners.empty()) address = format(listeners.front().acceptor.local_endpoint());
     running = true;
+    processor.set_member(node.id());
+    publish_status();
     start_node();
     for (auto& listener : listeners) {
         log().info("listening address={} tls={}",
@@ -488,15 +546,18 @@ void Server::Parts::forget(Connection& connection) {
 // At every multiple of the tick, where sessions expire.
 void Server::Parts::tick() {
     const auto now = steady_now();
+    processor.tick(now);
     processor.expire_sessions(now);
     counters.quotas.set(processor.state().quotas(quotas_shown_max));
+    publish_status();
     while (!host.deadlines.empty() && host.deadlines.front().first <= now) {
         const auto connection = host.deadlines.front().second.lock();
         host.deadlines.pop_front();
         if (connection) connection->meet_deadline();
     }
-    const auto next = now.time_since_epoch() / options.tick + 1;
-    tick_timer.expires_at(Time(options.tick * next));
+    const auto half = options.tick / 2;
+    const auto next = now.time_since_epoch() / half + 1;
+    tick_timer.expires_at(Time(half * next));
     tick_timer.async_wait([weak = weak_from_this()](const Error& cancelled) {
         const auto self = weak.lock();
         if (!cancelled && self && self->running) self->tick();
@@ -514,7 +575,7 @@ void Server::Parts::reap() {
 
 FigureSources Server::Parts::figure_sources(const Connection& asking) {
     return {
-        [this] { return processor.is_serving(); },
+        [this] { return processor.is_serving() || processor.is_read_only(); },
         [this] { return server_figures(); },
         [this] { return process_figures(); },
         [this] { return settings(); },
@@ -540,6 +601,12 @@ FigureSources Server::Parts::figure_sources(const Connection& asking) {
 ServerFigures Server::Parts::server_figures() {
     const auto& state = processor.state();
     ServerFigures figures;
+    if (processor.is_read_only()) {
+        figures.mode = "read-only";
+    } else if (options.has_peers()) {
+        figures.mode = processor.is_leading() ? "leader" : "follower";
+        if (processor.is_leading()) figures.leader = leader_figures();
+    }
     figures.latency = processor.latency();
     figures.received = counters.requests.value() - received_before;
     figures.sent = counters.replies.value() + counters.notifications.value() - sent_before;
@@ -566,6 +633,18 @@ ProcessFigures Server::Parts::process_figures() const {
             counter_figures(),
             {{"readlatency", timing(counters.read_latency)},
              {"updatelatency", timing(counters.update_latency)}}};
+}
+
+LeaderFigures Server::Parts::leader_figures() const {
+    LeaderFigures figures;
+    for (const auto& [member, connected, match] : node.members()) {
+        const bool votes = member.role == MemberRole::voter;
+        figures.quorum_size += votes ? 1 : 0;
+        if (!connected || member.id == node.id()) continue;
+        ++figures.followers;
+        ++(votes ? figures.synced_followers : figures.synced_observers);
+    }
+    return figures;
 }
 
 // By ZooKeeper's names where it counts the same thing.

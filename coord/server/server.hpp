@@ -9,12 +9,13 @@
 
 #include "coord/base/metrics.hpp"
 #include "coord/base/result.hpp"
-#include "coord/raft/configuration.hpp"
+#include "coord/raft/node.hpp"
 #include "coord/server/server_options.hpp"
 
 #include <boost/asio/io_context.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,9 +24,15 @@ namespace coord {
 
 struct ServerStatus {
     bool serving = false;
-    std::string leader;              // "127.0.0.1:2181", empty when there is none
-    std::vector<std::string> peers;  // the voters' addresses
+    // Where clients, or in an ensemble the other servers, reach it; empty when there is none.
+    std::string leader;
+    std::vector<std::string> peers;  // the voters' addresses, likewise
     std::int64_t last_zxid = 0;
+    bool read_only = false;  // serving, but only who asked for that
+    Role role = Role::follower;
+    MemberId self{};
+    std::vector<MemberStatus> members =
+        {};  // as of the last second or so; empty if it stands alone
 };
 
 class Server {
@@ -42,6 +49,9 @@ public:
 
     // Reads certificate, key and authorities of the TLS port again.
     void reload_tls();
+
+    // Asked on the coord thread of the server that leads; see Node::change_members.
+    void change_members(const MemberChange& change, std::function<void(Result<void>)> done);
 
     // The ports really bound, in the order of ServerOptions::listen, then of tls_listen.
     [[nodiscard]] std::vector<std::uint16_t> ports() const;

@@ -76,7 +76,8 @@ std::vector<Metric> ServerCounters::metrics() const {
                   "Connections closed as soon as they were accepted or had asked for a session.",
                   {{"connections_max", &refused_total},
                    {"connections_per_address_max", &refused_address},
-                   {"client_ahead", &refused_zxid}});
+                   {"client_ahead", &refused_zxid},
+                   {"leaderless", &refused_leaderless}});
     sheet.reasons("connections_dropped_total",
                   "Connections the server closed because of what they did or did not do.",
                   {{"frame_bytes_max", &dropped_frame},
@@ -114,6 +115,21 @@ std::vector<Metric> ServerCounters::metrics() const {
                    {"refused_by_client", &tls_refused_by_client},
                    {"malformed", &tls_malformed},
                    {"timeout", &tls_timeout}});
+    sheet.counter("forwarded_total", "Log entries that other servers sent to this one.", forwarded);
+    sheet.counter("forwarded_dropped_total",
+                  "Log entries of other servers dropped: of another term, or too many.",
+                  forwarded_dropped);
+    sheet.counter("letters_malformed_total",
+                  "Messages of other servers that could not be read.",
+                  letters_malformed);
+    sheet.counter("entries_repeated_total",
+                  "Log entries passed over because they had been applied before.",
+                  entries_repeated);
+    sheet.counter("sent_again_total",
+                  "Times that the writes under way were sent to another leader.",
+                  sent_again);
+    sheet.counter(
+        "sessions_moved_total", "Sessions that went over to another server.", sessions_moved);
     sheet.counter("sessions_opened_total", "Sessions created.", sessions_opened);
     sheet.counter("session_timeouts_clamped_total",
                   "Session timeouts granted that were not what was asked for.",
@@ -127,6 +143,7 @@ std::vector<Metric> ServerCounters::metrics() const {
     sheet.counter(
         "znodes_reaped_total", "Container and TTL znodes proposed for removal.", znodes_reaped);
     sheet.gauge("serving", "1 while clients are served.", serving);
+    sheet.gauge("read_only", "1 while only read-only clients are served.", read_only);
     sheet.gauge("connections", "Open connections.", open_connections);
     sheet.gauge("tls_handshakes", "TLS handshakes under way.", tls_outstanding);
     sheet.gauge("sessions", "Open sessions.", sessions);

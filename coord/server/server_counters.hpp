@@ -80,6 +80,14 @@ struct ServerCounters {
     Counter tls_malformed;
     Counter tls_timeout;  // not done within handshake_timeout
 
+    Counter refused_leaderless;  // nobody leads, and read-only was not asked for
+    Counter forwarded;           // entries of other members for the log
+    Counter forwarded_dropped;   // of another term, not the sender's own, or too many
+    Counter letters_malformed;   // of other members
+    Counter entries_repeated;    // that were sent more than once, and passed over
+    Counter sent_again;          // times that everything under way was sent to another leader
+    Counter sessions_moved;      // away from this server
+
     Counter sessions_opened;
     Counter timeouts_clamped;  // session_timeout_min, session_timeout_max
     Counter sessions_attached;
@@ -89,6 +97,7 @@ struct ServerCounters {
     Counter znodes_reaped;  // containers and TTL znodes proposed for removal
 
     Gauge serving;
+    Gauge read_only;
     Gauge open_connections;
     Gauge tls_outstanding;  // handshakes begun and not done
     Gauge sessions;

@@ -2,23 +2,32 @@
 
 #include "coord/proto/jute.hpp"
 
-#include <boost/system/errc.hpp>
-
 #include <cassert>
 #include <iterator>
 #include <utility>
 
 namespace coord {
 
-WriteQueue::WriteQueue(Propose propose) : propose_(std::move(propose)) { assert(propose_); }
+WriteQueue::WriteQueue(Send send) : send_(std::move(send)) { assert(send_); }
+
+void WriteQueue::set_origin(std::uint64_t member, std::uint64_t incarnation) {
+    assert(in_flight_.empty());
+    origin_ = {member, incarnation, 0};
+}
 
 bool WriteQueue::is_full(const Batch& batch) {
     return batch.commands >= entry_commands_max || batch.bytes.size() >= entry_bytes_max;
 }
 
+WriteQueue::Batch& WriteQueue::last_batch() {
+    if (!queued_.empty() && !is_full(queued_.back())) return queued_.back();
+    auto& batch = queued_.emplace_back();
+    batch.bytes.resize(origin_bytes);  // written when it is sent
+    return batch;
+}
+
 void WriteQueue::push(const Command& command, std::shared_ptr<Conversation> from) {
-    if (queued_.empty() || is_full(queued_.back())) queued_.emplace_back();
-    auto& batch = queued_.back();
+    auto& batch = last_batch();
     const auto before = batch.bytes.size();
     Encoder out(batch.bytes);
     encode(out, command);
@@ -27,41 +36,53 @@ void WriteQueue::push(const Command& command, std::shared_ptr<Conversation> from
     batch.tickets.push_back({std::move(from), false});
 }
 
-bool WriteQueue::barrier(std::shared_ptr<Conversation> from) {
+bool WriteQueue::barrier_behind(std::shared_ptr<Conversation> from) {
     if (queued_.empty() && in_flight_.empty()) return false;
     auto& tickets = queued_.empty() ? in_flight_.back().tickets : queued_.back().tickets;
     tickets.push_back({std::move(from), true});
     return true;
 }
 
-void WriteQueue::push_empty_entry() {
-    assert(queued_.empty());
-    queued_.emplace_back().tickets.push_back({nullptr, true});
+void WriteQueue::barrier_through(std::shared_ptr<Conversation> from) {
+    last_batch().tickets.push_back({std::move(from), true});
 }
 
-bool WriteQueue::pump() {
+void WriteQueue::pump() {
     while (!queued_.empty() && in_flight_.size() < entries_in_flight_max) {
         auto& batch = queued_.front();
-        if (!in_flight_.empty() && !is_full(batch)) return true;
-        const auto size = batch.bytes.size();
-        // The queue keeps the bytes until the log has taken them: it may be full for now.
-        const auto position = propose_(batch.bytes);
-        if (!position) return position.error() == boost::system::errc::no_buffer_space;
-        queued_bytes_ -= size;
-        in_flight_.push_back({position.value(), std::move(batch.tickets)});
+        if (!in_flight_.empty() && !is_full(batch)) break;
+        queued_bytes_ -= batch.bytes.size() - origin_bytes;
+        ++origin_.sequence;
+        write_origin(batch.bytes, origin_);
+        in_flight_.push_back({origin_.sequence,
+                              std::make_shared<const std::string>(std::move(batch.bytes)),
+                              std::move(batch.tickets),
+                              false});
         queued_.pop_front();
     }
-    return true;
+    for (auto& one : in_flight_) {
+        if (one.is_sent) continue;
+        if (!send_(one.entry)) return;
+        one.is_sent = true;
+    }
 }
 
-std::vector<Ticket> WriteQueue::take(Position position) {
-    if (in_flight_.empty() || in_flight_.front().position != position) return {};
+void WriteQueue::send_again() {
+    for (auto& one : in_flight_) one.is_sent = false;
+}
+
+bool WriteQueue::is_own(const Origin& origin) const {
+    return origin.member == origin_.member && origin.incarnation == origin_.incarnation;
+}
+
+std::vector<Ticket> WriteQueue::take(const Origin& origin) {
+    assert(is_own(origin) && !in_flight_.empty() && in_flight_.front().sequence == origin.sequence);
     auto tickets = std::move(in_flight_.front().tickets);
     in_flight_.pop_front();
     return tickets;
 }
 
-std::vector<Ticket> WriteQueue::abandon() {
+std::vector<Ticket> WriteQueue::abandon(std::uint64_t next_incarnation) {
     std::vector<Ticket> tickets;
     const auto add = [&](auto& holders) {
         for (auto& holder : holders) {
@@ -72,6 +93,7 @@ std::vector<Ticket> WriteQueue::abandon() {
     add(in_flight_);
     add(queued_);
     queued_bytes_ = 0;
+    origin_ = {origin_.member, next_incarnation, 0};
     return tickets;
 }
 

@@ -3,22 +3,21 @@
 //
 // Fed by:  RequestProcessor: push() and barrier() while frames are read, pump() once a turn.
 // Read by: RequestProcessor, which takes back the tickets of an entry that was applied.
-// Thread:  coord. Pure: proposing is a function given to it.
-// Holds:   commands enter the log in the order of push(). An idle queue proposes at once, in one
-//          entry; while an entry is under way, only full entries follow it, four at most.
-// Fails:   a proposal that is refused because this member does not lead, or whose entry the log
-//          lost to another leader, ends in abandon(): the fate of those writes is unknown.
+// Thread:  coord. Pure: sending to the leader is a function given to it.
+// Holds:   commands enter the log in the order of push(). An idle queue sends at once, in one entry;
+//          while an entry is under way, only full entries follow it, four at most. An entry that was
+//          sent is sent again, as often as it takes: its origin sees to it that it is applied once.
+// Fails:   when there is nobody to send to for too long, abandon() gives up: the fate of the writes
+//          under way is unknown, and what comes later is of a new incarnation.
 
-#include "coord/base/result.hpp"
-#include "coord/raft/node.hpp"
 #include "coord/server/conversation.hpp"
 #include "coord/tree/state_machine.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,29 +35,31 @@ public:
     static constexpr std::size_t entry_bytes_max = std::size_t{64} << 10U;
     static constexpr std::size_t entries_in_flight_max = 4;
 
-    // Returns the index and term under which apply() will see the entry.
-    struct Position {
-        Index index{};
-        Term term{};
-        bool operator==(const Position&) const = default;
-    };
-    using Propose = std::function<Result<Position>(std::string entry)>;
+    using Entry = std::shared_ptr<const std::string>;
+    // Towards the leader. False: there is none, or it has no room for now.
+    using Send = std::function<bool(const Entry& entry)>;
 
-    explicit WriteQueue(Propose propose);
+    explicit WriteQueue(Send send);
+
+    // Who makes the entries; to be told before the first is sent.
+    void set_origin(std::uint64_t member, std::uint64_t incarnation);
 
     void push(const Command& command, std::shared_ptr<Conversation> from);
-    // False if nothing is under way, so there is nothing to wait for.
-    bool barrier(std::shared_ptr<Conversation> from);
-    // An entry with nothing but a barrier in it, from nobody: a new leader's first, which commits
-    // what came before it.
-    void push_empty_entry();
+    // Waits for what is under way. False if that is nothing, so there is nothing to wait for.
+    bool barrier_behind(std::shared_ptr<Conversation> from);
+    // Waits for an entry that is not sent yet, so that it comes behind all that any member had
+    // committed by now.
+    void barrier_through(std::shared_ptr<Conversation> from);
 
-    // Proposes what may go. False if this member turned out not to lead.
-    bool pump();
-    // The tickets of the entry applied at `position`, if it is ours; barriers in their places.
-    std::vector<Ticket> take(Position position);
+    // Sends what may go.
+    void pump();
+    // The leader is another one, or may have missed something: all under way is to be sent again.
+    void send_again();
+    [[nodiscard]] bool is_own(const Origin& origin) const;
+    // The tickets of our entry that was just applied; barriers in their places.
+    std::vector<Ticket> take(const Origin& origin);
     // Everyone who still waits, whose writes may or may not come about.
-    std::vector<Ticket> abandon();
+    std::vector<Ticket> abandon(std::uint64_t next_incarnation);
 
     [[nodiscard]] std::size_t queued_bytes() const { return queued_bytes_; }
     [[nodiscard]] std::size_t entries_in_flight() const { return in_flight_.size(); }
@@ -70,13 +71,17 @@ private:
         std::size_t commands = 0;
     };
     struct InFlight {
-        Position position;
+        std::uint64_t sequence;
+        Entry entry;
         std::vector<Ticket> tickets;
+        bool is_sent;
     };
 
     [[nodiscard]] static bool is_full(const Batch& batch);
+    Batch& last_batch();
 
-    const Propose propose_;
+    const Send send_;
+    Origin origin_;             // of the entry sent last
     std::deque<Batch> queued_;  // the last one is being filled
     std::deque<InFlight> in_flight_;
     std::size_t queued_bytes_ = 0;

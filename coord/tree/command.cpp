@@ -8,6 +8,10 @@ namespace {
 
 constexpr std::size_t id_bytes_min = 8;
 
+bool has_password(OpCode op) {
+    return op == OpCode::create_session || op == OpCode::attach_session;
+}
+
 }  // namespace
 
 void encode(Encoder& out, const Command& command) {
@@ -15,9 +19,13 @@ void encode(Encoder& out, const Command& command) {
     out.int64(static_cast<std::int64_t>(command.session));
     out.int64(command.time_ms);
     out.boolean(command.enforces_quota);
-    if (command.op == OpCode::create_session) {
+    if (has_password(command.op)) {
         out.int32(command.timeout_ms);
         out.ustring({command.password.data(), command.password.size()});
+    }
+    if (command.op == OpCode::expire_session) {
+        out.int64(static_cast<std::int64_t>(command.owner));
+        out.int64(static_cast<std::int64_t>(command.term));
     }
     out.int32(static_cast<std::int32_t>(command.ids.size()));
     for (const auto& id : command.ids) {
@@ -33,7 +41,7 @@ Command decode_command(Decoder& in) {
     command.session = SessionId{in.int64()};
     command.time_ms = in.int64();
     command.enforces_quota = in.boolean();
-    if (command.op == OpCode::create_session) {
+    if (has_password(command.op)) {
         command.timeout_ms = in.int32();
         const auto password = in.ustring();
         if (password.size() == command.password.size()) {
@@ -41,6 +49,10 @@ Command decode_command(Decoder& in) {
         } else {
             in.fail();
         }
+    }
+    if (command.op == OpCode::expire_session) {
+        command.owner = static_cast<std::uint64_t>(in.int64());
+        command.term = static_cast<std::uint64_t>(in.int64());
     }
     const auto ids = in.count(id_bytes_min).value_or(0);
     command.ids.reserve(ids);

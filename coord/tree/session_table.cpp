@@ -7,13 +7,24 @@
 
 namespace coord {
 
-bool SessionTable::open(SessionId id, std::chrono::milliseconds timeout, const Password& password) {
+bool SessionTable::open(SessionId id,
+                        std::chrono::milliseconds timeout,
+                        const Password& password,
+                        std::uint64_t owner) {
     // The ids that mark containers and TTL znodes own nothing.
     if (owner_kind(static_cast<std::int64_t>(id)) != OwnerKind::session) return false;
-    auto& session = sessions_.try_emplace(id, Session{timeout, password, {}}).first->second;
+    auto& session = sessions_.try_emplace(id, Session{timeout, password, {}, owner}).first->second;
     if (session.password != password) return false;
     session.timeout = timeout;
+    session.owner = owner;
     return true;
+}
+
+bool SessionTable::attach(SessionId id,
+                          std::chrono::milliseconds timeout,
+                          const Password& password,
+                          std::uint64_t owner) {
+    return find(id) != nullptr && open(id, timeout, password, owner);
 }
 
 void SessionTable::close(SessionId id) {

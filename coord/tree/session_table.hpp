@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -22,6 +23,7 @@ struct Session {
     std::chrono::milliseconds timeout{};
     Password password{};
     std::set<std::string, std::less<>> ephemerals;  // paths: the order in which they are removed
+    std::uint64_t owner = 0;                        // the member whose client it is
 };
 
 class SessionTable {
@@ -31,7 +33,15 @@ public:
 
     // Opens it, or renews the timeout of one that is open already with that password. False for
     // another password, or an id that is none.
-    bool open(SessionId id, std::chrono::milliseconds timeout, const Password& password);
+    bool open(SessionId id,
+              std::chrono::milliseconds timeout,
+              const Password& password,
+              std::uint64_t owner = 0);
+    // It goes over to a client of `owner`. False if it is not open with that password.
+    bool attach(SessionId id,
+                std::chrono::milliseconds timeout,
+                const Password& password,
+                std::uint64_t owner);
     // Of an open session that owns nothing any more.
     void close(SessionId id);
 

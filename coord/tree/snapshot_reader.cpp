@@ -30,7 +30,7 @@ Result<Zxid> SnapshotReader::read(const std::function<bool(std::string& chunk)>&
 }
 
 bool SnapshotReader::is_complete() const {
-    return sessions_left_ == 0 && znodes_left_ == 0 &&
+    return sessions_left_ == 0 && origins_left_ == 0 && znodes_left_ == 0 &&
            tree_.znodes().find("/zookeeper/config") != NodeId::none;
 }
 
@@ -74,6 +74,7 @@ void SnapshotReader::read_record(std::string_view record) {
     switch (kind) {
         case Record::head: read_head(in); break;
         case Record::session: read_session(in); break;
+        case Record::origin: read_origin(in); break;
         case Record::znode: read_znode(in); break;
         case Record::end: stage_ = Stage::done; break;
         default: in.fail();
@@ -84,8 +85,11 @@ void SnapshotReader::read_record(std::string_view record) {
 void SnapshotReader::read_head(Decoder& in) {
     last_zxid_ = Zxid{in.int64()};
     const auto sessions = in.int64();
+    const auto origins = in.int64();
     const auto znodes = in.int64();
     if (last_zxid_ < Zxid{0} || sessions < 0 || znodes < 0) in.fail();
+    if (origins < 0 || origins > static_cast<std::int64_t>(OriginTable::members_max)) in.fail();
+    origins_left_ = static_cast<std::uint64_t>(origins);
     sessions_left_ = static_cast<std::uint64_t>(sessions);
     znodes_left_ = static_cast<std::uint64_t>(znodes);
     stage_ = Stage::records;
@@ -95,14 +99,29 @@ void SnapshotReader::read_session(Decoder& in) {
     const SessionId id{in.int64()};
     const std::chrono::milliseconds timeout{in.int64()};
     const auto secret = in.ustring();
+    const auto owner = static_cast<std::uint64_t>(in.int64());
     Password password{};
     if (secret.size() != password.size() || sessions_left_ == 0) in.fail();
     const auto& open = sessions_.all();
     if (!open.empty() && id <= open.rbegin()->first) in.fail();
     if (in.failed()) return;
     std::copy(secret.begin(), secret.end(), password.begin());
-    if (!sessions_.open(id, timeout, password)) in.fail();
+    if (!sessions_.open(id, timeout, password, owner)) in.fail();
     --sessions_left_;
+}
+
+void SnapshotReader::read_origin(Decoder& in) {
+    const auto number = [&] { return static_cast<std::uint64_t>(in.int64()); };
+    Origin origin;
+    origin.member = number();
+    origin.incarnation = number();
+    origin.sequence = number();
+    const auto known = origins_.all();
+    const auto is_known = [&](const Origin& other) { return other.member == origin.member; };
+    if (origin.sequence == 0 || std::any_of(known.begin(), known.end(), is_known)) in.fail();
+    if (in.failed() || origins_left_ == 0) return in.fail();
+    origins_.restore(origin);
+    --origins_left_;
 }
 
 void SnapshotReader::read_znode(Decoder& in) {

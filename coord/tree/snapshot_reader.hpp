@@ -9,6 +9,7 @@
 #include "coord/base/result.hpp"
 #include "coord/proto/jute.hpp"
 #include "coord/tree/data_tree.hpp"
+#include "coord/tree/origin.hpp"
 #include "coord/tree/session_table.hpp"
 
 #include <cstddef>
@@ -22,8 +23,9 @@ namespace coord {
 
 class SnapshotReader {
 public:
-    // Both empty.
-    SnapshotReader(DataTree& tree, SessionTable& sessions) : tree_(tree), sessions_(sessions) {}
+    // All of them empty.
+    SnapshotReader(DataTree& tree, SessionTable& sessions, OriginTable& origins)
+        : tree_(tree), sessions_(sessions), origins_(origins) {}
 
     // `next` fills its argument with further bytes, and returns false when there are none. Yields
     // the last zxid.
@@ -39,6 +41,7 @@ private:
     void read_record(std::string_view record);
     void read_head(Decoder& in);
     void read_session(Decoder& in);
+    void read_origin(Decoder& in);
     void read_znode(Decoder& in);
     void place_znode(Decoder& in, std::size_t depth, const ZnodeImage& image, const AclList& acl);
     const AclList& read_acl(Decoder& in, std::int32_t flags);
@@ -46,9 +49,11 @@ private:
 
     DataTree& tree_;
     SessionTable& sessions_;
+    OriginTable& origins_;
     Stage stage_ = Stage::magic;
     Zxid last_zxid_{};
     std::uint64_t sessions_left_ = 0;
+    std::uint64_t origins_left_ = 0;
     std::uint64_t znodes_left_ = 0;
     std::vector<AclList> acls_;
     std::vector<NodeId> ancestors_;        // of the znode that came last, and itself: by depth

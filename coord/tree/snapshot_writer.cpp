@@ -38,6 +38,7 @@ std::int32_t flags_of(const SnapshotCut::Visit& visit) {
 
 SnapshotWriter::SnapshotWriter(std::shared_ptr<SnapshotCut> cut,
                                const SessionTable& sessions,
+                               const OriginTable& origins,
                                Zxid last_zxid,
                                std::size_t znode_count)
     : cut_(std::move(cut)) {
@@ -47,6 +48,8 @@ SnapshotWriter::SnapshotWriter(std::shared_ptr<SnapshotCut> cut,
     auto begun = begin_record(head_, Record::head);
     out.int64(number(last_zxid));
     out.int64(static_cast<std::int64_t>(sessions.all().size()));
+    const auto all_origins = origins.all();
+    out.int64(static_cast<std::int64_t>(all_origins.size()));
     out.int64(static_cast<std::int64_t>(znode_count));
     end_frame(head_, begun);
     for (const auto& [id, session] : sessions.all()) {
@@ -54,6 +57,14 @@ SnapshotWriter::SnapshotWriter(std::shared_ptr<SnapshotCut> cut,
         out.int64(static_cast<std::int64_t>(id));
         out.int64(session.timeout.count());
         out.ustring({session.password.data(), session.password.size()});
+        out.int64(static_cast<std::int64_t>(session.owner));
+        end_frame(head_, begun);
+    }
+    for (const auto& origin : all_origins) {
+        begun = begin_record(head_, Record::origin);
+        out.int64(static_cast<std::int64_t>(origin.member));
+        out.int64(static_cast<std::int64_t>(origin.incarnation));
+        out.int64(static_cast<std::int64_t>(origin.sequence));
         end_frame(head_, begun);
     }
 }

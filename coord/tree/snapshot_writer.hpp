@@ -8,11 +8,13 @@
 //
 // Format:  "ROSTERSM", int32 version, then records, each an int32 length, a byte that says which,
 //          and its fields as jute writes them:
-//          'h' last zxid, number of sessions, number of znodes
-//          's' id, timeout in ms, password; in id order
+//          'h' last zxid, number of sessions, of origins, of znodes
+//          's' id, timeout in ms, password, the member that it is a client of; in id order
+//          'o' member, incarnation, sequence of its last entry; the one heard of least recently first
 //          'n' depth, flags, name, data, czxid, ctime, then what the flags say; in preorder
 //          'e' nothing: the end
 
+#include "coord/tree/origin.hpp"
 #include "coord/tree/session_table.hpp"
 #include "coord/tree/snapshot_cut.hpp"
 
@@ -28,11 +30,11 @@ namespace coord {
 namespace snapshot_format {
 
 inline constexpr std::string_view magic = "ROSTERSM";
-inline constexpr std::int32_t version = 1;
+inline constexpr std::int32_t version = 2;
 // A znode is as large as the frame that set it, and those are limited far below this.
 inline constexpr std::int32_t record_bytes_max = std::int32_t{1} << 28U;
 
-enum class Record : char { head = 'h', session = 's', znode = 'n', end = 'e' };
+enum class Record : char { head = 'h', session = 's', origin = 'o', znode = 'n', end = 'e' };
 
 // Which fields of a znode follow because they are not what they mostly are.
 namespace flag {
@@ -51,6 +53,7 @@ class SnapshotWriter {
 public:
     SnapshotWriter(std::shared_ptr<SnapshotCut> cut,
                    const SessionTable& sessions,
+                   const OriginTable& origins,
                    Zxid last_zxid,
                    std::size_t znode_count);
 
@@ -61,7 +64,7 @@ private:
     void write_znode(std::string& out, const SnapshotCut::Visit& visit);
 
     std::shared_ptr<SnapshotCut> cut_;
-    std::string head_;                       // magic, counters, sessions: as of the cut
+    std::string head_;                       // magic, counters, sessions, origins: as of the cut
     std::vector<std::int32_t> acl_numbers_;  // by AclId, in the order of first use
     std::int32_t acl_count_ = 0;
 };

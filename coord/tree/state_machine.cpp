@@ -19,7 +19,50 @@ struct StateMachine::State {
     SessionTable sessions;
     DataTree tree{sessions};
     Zxid last_zxid{0};
+    OriginTable origins;
+    // Of the entry that is being applied.
+    std::uint64_t member = 0;
+    std::uint64_t term = 0;
+
+    [[nodiscard]] Errc admit(const Command& command) const;
+    Errc apply_session(const Command& command, Transaction& transaction, Outcome& outcome);
 };
+
+// Whether the session may do this here. One that is not open is for the operation to find out.
+Errc StateMachine::State::admit(const Command& command) const {
+    const auto* session = sessions.find(command.session);
+    switch (command.op) {
+        case OpCode::create_session:
+        case OpCode::attach_session:
+        case OpCode::delete_container: return Errc::ok;
+        case OpCode::expire_session: {
+            const bool stands =
+                session != nullptr && session->owner == command.owner && command.term == term;
+            return stands ? Errc::ok : Errc::session_moved;
+        }
+        default:
+            return session == nullptr || session->owner == member ? Errc::ok : Errc::session_moved;
+    }
+}
+
+Errc StateMachine::State::apply_session(const Command& command,
+                                        Transaction& transaction,
+                                        Outcome& outcome) {
+    const std::chrono::milliseconds timeout{command.timeout_ms};
+    if (command.op == OpCode::create_session) {
+        const bool is_free = sessions.find(command.session) == nullptr;
+        const bool opened =
+            is_free && sessions.open(command.session, timeout, command.password, member);
+        return opened ? Errc::ok : Errc::bad_arguments;
+    }
+    if (command.op == OpCode::attach_session) {
+        const bool attached = sessions.attach(command.session, timeout, command.password, member);
+        return attached ? Errc::ok : Errc::session_expired;
+    }
+    const auto error = transaction.remove_ephemerals();
+    if (error == Errc::ok) outcome.closed_session = command.session;
+    return error;
+}
 
 StateMachine::StateMachine() : state_(std::make_unique<State>()) {
     state_->tree.create_system_znodes();
@@ -29,22 +72,29 @@ StateMachine::~StateMachine() = default;
 StateMachine::StateMachine(StateMachine&&) noexcept = default;
 StateMachine& StateMachine::operator=(StateMachine&&) noexcept = default;
 
+bool StateMachine::begin(const Origin& origin, std::uint64_t term) {
+    if (!state_->origins.accept(origin)) return false;
+    state_->member = origin.member;
+    state_->term = term;
+    return true;
+}
+
 Outcome StateMachine::apply(const Command& command) {
-    auto& [sessions, tree, last_zxid] = *state_;
+    auto& sessions = state_->sessions;
+    auto& tree = state_->tree;
+    auto& last_zxid = state_->last_zxid;
     last_zxid = Zxid{static_cast<std::int64_t>(last_zxid) + 1};
     Outcome outcome;
     outcome.zxid = last_zxid;
+    outcome.error = state_->admit(command);
+    if (outcome.error != Errc::ok) return outcome;
     Transaction transaction(tree, sessions, command, last_zxid);
     switch (command.op) {
-        case OpCode::create_session: {
-            const std::chrono::milliseconds timeout{command.timeout_ms};
-            const bool opened = sessions.open(command.session, timeout, command.password);
-            outcome.error = opened ? Errc::ok : Errc::bad_arguments;
-            break;
-        }
+        case OpCode::create_session:
+        case OpCode::attach_session:
+        case OpCode::expire_session:
         case OpCode::close_session:
-            outcome.error = transaction.remove_ephemerals();
-            if (outcome.error == Errc::ok) outcome.closed_session = command.session;
+            outcome.error = state_->apply_session(command, transaction, outcome);
             break;
         case OpCode::multi:
             outcome.error = apply_multi(tree, transaction, command.body, outcome.body);
@@ -82,14 +132,14 @@ Zxid StateMachine::last_zxid() const { return state_->last_zxid; }
 std::optional<SessionView> StateMachine::find_session(SessionId id) const {
     const auto* session = state_->sessions.find(id);
     if (session == nullptr) return std::nullopt;
-    return SessionView{id, session->timeout, session->password};
+    return SessionView{id, session->timeout, session->password, session->owner};
 }
 
 std::vector<SessionView> StateMachine::sessions() const {
     std::vector<SessionView> views;
     views.reserve(state_->sessions.all().size());
     for (const auto& [id, session] : state_->sessions.all()) {
-        views.push_back({id, session.timeout, session.password});
+        views.push_back({id, session.timeout, session.password, session.owner});
     }
     return views;
 }
@@ -123,17 +173,18 @@ std::vector<std::pair<SessionId, std::vector<std::string>>> StateMachine::epheme
 }
 
 std::function<bool(std::string& out, std::size_t znodes)> StateMachine::cut_snapshot() {
-    auto& [sessions, tree, last_zxid] = *state_;
+    auto& [sessions, tree, last_zxid, origins, member, term] = *state_;
     const auto count = tree.znodes().size();
-    auto writer = std::make_shared<SnapshotWriter>(tree.cut(last_zxid), sessions, last_zxid, count);
+    auto writer =
+        std::make_shared<SnapshotWriter>(tree.cut(last_zxid), sessions, origins, last_zxid, count);
     return [writer](std::string& out, std::size_t znodes) { return writer->write(out, znodes); };
 }
 
 Result<StateMachine> StateMachine::restore(const std::function<bool(std::string& chunk)>& next) {
     StateMachine restored;
     restored.state_ = std::make_unique<State>();
-    auto& [sessions, tree, last_zxid] = *restored.state_;
-    const auto last = SnapshotReader(tree, sessions).read(next);
+    auto& [sessions, tree, last_zxid, origins, member, term] = *restored.state_;
+    const auto last = SnapshotReader(tree, sessions, origins).read(next);
     if (!last) return last.error();
     last_zxid = last.value();
     return restored;

@@ -10,6 +10,7 @@
 #include "coord/proto/error.hpp"
 #include "coord/proto/records.hpp"
 #include "coord/proto/requests.hpp"
+#include "coord/tree/origin.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -25,14 +26,18 @@ namespace coord {
 
 // What travels through the log: one client's write, or a session's beginning or end.
 struct Command {
-    OpCode op{};                  // a write, create_session, close_session or delete_container
-    SessionId session{};          // on whose behalf; the session's id for create/close_session
+    OpCode op{};                  // a write, or of the codes for sessions and for the reaper
+    SessionId session{};          // on whose behalf; the session's own id for those of sessions
     std::int64_t time_ms = 0;     // milliseconds since 1970, by the proposer's clock
-    std::int32_t timeout_ms = 0;  // create_session only
-    Password password{};          // create_session only
+    std::int32_t timeout_ms = 0;  // create_session and attach_session only
+    Password password{};          // likewise
     // Whether hard quotas are more than advice: decided by who proposes, so that every replica, and
     // every replay of the log whatever its configuration, comes to the same result.
     bool enforces_quota = false;
+    // expire_session only: nothing comes of it if the session has moved on from there, or if the log
+    // takes it in a later term.
+    std::uint64_t owner = 0;
+    std::uint64_t term = 0;
     std::vector<Id> ids;    // who the connection is, for ACLs; besides world:anyone
     std::string_view body;  // the request's body, as the client sent it
 };
@@ -108,6 +113,7 @@ struct SessionView {
     SessionId id{};
     std::chrono::milliseconds timeout{};
     Password password{};
+    std::uint64_t owner = 0;  // the member whose client it is
 };
 
 class StateMachine {
@@ -117,6 +123,9 @@ public:
     StateMachine(StateMachine&&) noexcept;
     StateMachine& operator=(StateMachine&&) noexcept;
 
+    // An entry of that origin and term is to be applied. False: it is to be passed over.
+    bool begin(const Origin& origin, std::uint64_t term);
+    // A command of that entry.
     Outcome apply(const Command& command);
 
     // exists get_data get_acl get_children get_children2 multi_read get_ephemerals

@@ -114,6 +114,10 @@ public:
         parted_.clear();
         relink();
     }
+    // The member is gone, with all that it had not sent yet.
+    void down(MemberId member) {
+        if (up_.erase(member) != 0) relink();
+    }
     void delay(std::chrono::milliseconds delay) { delay_ = delay; }
     void lose_snapshots(bool lost) { snapshots_lost_ = lost; }
     [[nodiscard]] std::size_t fetches() const { return fetches_; }

@@ -52,6 +52,24 @@ public:
         return tree.apply(command);
     }
 
+    Outcome expire(const SessionView& seen, std::uint64_t term = 0) {
+        Command command;
+        command.op = OpCode::expire_session;
+        command.session = seen.id;
+        command.owner = seen.owner;
+        command.term = term;
+        return tree.apply(command);
+    }
+
+    Outcome attach(SessionId id, std::int32_t timeout_ms = 10000, char password = 'p') {
+        Command command;
+        command.op = OpCode::attach_session;
+        command.session = id;
+        command.timeout_ms = timeout_ms;
+        command.password.fill(password);
+        return tree.apply(command);
+    }
+
     Outcome close(SessionId id) {
         Command command;
         command.op = OpCode::close_session;

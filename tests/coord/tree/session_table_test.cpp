@@ -61,6 +61,20 @@ TEST(SessionTable, opening_again_renews_the_timeout_for_who_knows_the_password) 
     EXPECT_EQ(table.find(alice)->ephemerals.size(), 1U);
 }
 
+TEST(SessionTable, a_session_goes_over_to_who_knows_its_password) {
+    SessionTable table;
+    ASSERT_TRUE(table.open(alice, 10s, secret, 1));
+
+    EXPECT_FALSE(table.attach(alice, 20s, Password{'x'}, 2));
+    EXPECT_FALSE(table.attach(bob, 20s, secret, 2));
+    EXPECT_EQ(table.find(alice)->owner, 1U);
+    EXPECT_TRUE(table.attach(alice, 20s, secret, 2));
+
+    EXPECT_EQ(table.find(alice)->owner, 2U);
+    EXPECT_EQ(table.find(alice)->timeout, 20s);
+    EXPECT_EQ(table.find(bob), nullptr);
+}
+
 TEST(SessionTable, refuses_ids_that_mark_other_owners) {
     SessionTable table;
 

@@ -87,8 +87,7 @@ TEST(SnapshotReader, a_damaged_snapshot_is_refused_or_reads_as_a_consistent_one)
         if (!restored) continue;
         Machine lives;
         lives.tree = std::move(restored.value());
-        lives.close(alice);
-        lives.close(bob);
+        for (const auto& session : lives.tree.sessions()) lives.expire(session);
         EXPECT_EQ(lives.tree.ephemeral_count(), 0U);
         EXPECT_FALSE(lives.snapshot().empty());
     }
@@ -97,12 +96,13 @@ TEST(SnapshotReader, a_damaged_snapshot_is_refused_or_reads_as_a_consistent_one)
 // A snapshot by hand, with whatever it claims.
 class Forged {
 public:
-    Forged(std::int64_t sessions, std::int64_t znodes) {
+    Forged(std::int64_t sessions, std::int64_t znodes, std::int64_t origins = 0) {
         bytes_ = "ROSTERSM";
-        Encoder(bytes_).int32(1);
+        Encoder(bytes_).int32(2);
         record('h', [&](Encoder& out) {
             out.int64(1);
             out.int64(sessions);
+            out.int64(origins);
             out.int64(znodes);
         });
     }
@@ -128,6 +128,16 @@ public:
             out.int64(id);
             out.int64(1000);
             out.ustring(std::string(16, 'p'));
+            out.int64(3);
+        });
+        return *this;
+    }
+
+    Forged& origin(std::int64_t member, std::int64_t sequence = 1) {
+        record('o', [&](Encoder& out) {
+            out.int64(member);
+            out.int64(7);
+            out.int64(sequence);
         });
         return *this;
     }
@@ -170,6 +180,11 @@ TEST(SnapshotReader, refuses_what_no_tree_can_be) {
     EXPECT_FALSE(Forged(1, 6).session(7).znode(0, "").znode(1, "e", 7).znode(2, "c").is_accepted())
         << "child of an ephemeral";
     EXPECT_FALSE(Forged(2, 4).session(7).session(7).znode(0, "").is_accepted()) << "one id twice";
+    EXPECT_TRUE(Forged(0, 4, 2).origin(1).origin(2).znode(0, "").is_accepted());
+    EXPECT_FALSE(Forged(0, 4, 2).origin(1).origin(1).znode(0, "").is_accepted()) << "one twice";
+    EXPECT_FALSE(Forged(0, 4, 2).origin(1).znode(0, "").is_accepted()) << "fewer than counted";
+    EXPECT_FALSE(Forged(0, 4, 1).origin(1, 0).znode(0, "").is_accepted()) << "no entry";
+    EXPECT_FALSE(Forged(0, 4, 1000).znode(0, "").is_accepted()) << "more than there may be";
     EXPECT_FALSE(Forged(1, 4).session(0).znode(0, "").is_accepted()) << "id of no session";
 }
 

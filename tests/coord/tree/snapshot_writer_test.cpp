@@ -53,7 +53,7 @@ TEST(SnapshotWriter, equal_states_have_equal_bytes_whatever_storage_they_came_to
 TEST(SnapshotWriter, begins_with_a_magic_and_a_version) {
     Machine machine;
 
-    EXPECT_TRUE(machine.snapshot().starts_with(std::string("ROSTERSM\0\0\0\1", 12)));
+    EXPECT_TRUE(machine.snapshot().starts_with(std::string("ROSTERSM\0\0\0\2", 12)));
 }
 
 TEST(SnapshotWriter, a_slice_of_large_znodes_has_fewer) {

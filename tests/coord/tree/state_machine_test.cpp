@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -214,6 +215,67 @@ TEST(StateMachine, catches_up_watches_with_what_happened_since) {
     EXPECT_EQ(caught.watches[2].table, WatchTableKind::child);
     EXPECT_EQ(caught.persistent, std::vector<std::string>{"/p"});
     EXPECT_EQ(caught.persistent_recursive, std::vector<std::string>{"/r"});
+}
+
+// Entries of member 1 unless it says so; the tests above apply commands of no entry.
+struct MovingSessionsTest : testing::Test {
+    MovingSessionsTest() {
+        enter(1);
+        machine.open(bob);
+    }
+    void enter(std::uint64_t member, std::uint64_t term = 5) {
+        ASSERT_TRUE(machine.tree.begin({member, 7, ++sequences[member]}, term));
+    }
+    [[nodiscard]] SessionView session(SessionId id) const {
+        return machine.tree.find_session(id).value();
+    }
+
+    Machine machine;
+    std::map<std::uint64_t, std::uint64_t> sequences;
+};
+
+TEST_F(MovingSessionsTest, an_entry_that_was_applied_is_not_begun_again) {
+    EXPECT_FALSE(machine.tree.begin({1, 7, 1}, 5));
+    EXPECT_TRUE(machine.tree.begin({1, 7, 2}, 5));
+    Machine restored;
+    restored.tree = StateMachine::restore(in_chunks(machine.snapshot(), 100)).value();
+    EXPECT_FALSE(restored.tree.begin({1, 7, 2}, 5)) << "nor after a snapshot";
+}
+
+TEST_F(MovingSessionsTest, only_the_server_that_has_a_session_writes_for_it) {
+    machine.session = bob;
+    EXPECT_EQ(machine.create("/a").error, Errc::ok);
+    enter(2);
+    EXPECT_EQ(machine.create("/b").error, Errc::session_moved);
+    EXPECT_EQ(machine.close(bob).error, Errc::session_moved);
+
+    EXPECT_EQ(machine.attach(bob, 3000).error, Errc::ok);
+
+    EXPECT_EQ(session(bob).owner, 2U);
+    EXPECT_EQ(session(bob).timeout, std::chrono::milliseconds(3000));
+    EXPECT_EQ(machine.create("/b").error, Errc::ok);
+    enter(1);
+    EXPECT_EQ(machine.create("/c").error, Errc::session_moved);
+}
+
+TEST_F(MovingSessionsTest, nobody_gets_a_session_without_its_password_or_by_its_id) {
+    enter(2);
+    EXPECT_EQ(machine.attach(bob, 10000, 'x').error, Errc::session_expired);
+    EXPECT_EQ(machine.attach(nobody).error, Errc::session_expired);
+    EXPECT_EQ(machine.open(bob, 10000, 'p').error, Errc::bad_arguments);
+    EXPECT_EQ(session(bob).owner, 1U);
+}
+
+TEST_F(MovingSessionsTest, a_session_expires_as_its_leader_saw_it_or_not_at_all) {
+    const auto seen = session(bob);
+    enter(2);
+    machine.attach(bob);
+    enter(3);
+
+    EXPECT_EQ(machine.expire(seen, 5).error, Errc::session_moved) << "it has moved on";
+    EXPECT_EQ(machine.expire(session(bob), 4).error, Errc::session_moved) << "of an old leader";
+    EXPECT_EQ(machine.expire(session(bob), 5).closed_session, bob);
+    EXPECT_FALSE(machine.tree.find_session(bob));
 }
 
 }  // namespace
