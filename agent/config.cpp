@@ -265,6 +265,28 @@ void read_dns_limits(TableReader& in, DnsConfig& dns) {
             duration(milliseconds(100), std::chrono::minutes(10)));
 }
 
+// That it is a name, and a free one, is for dns to say: it knows the grammar.
+void read_dns_records(TableReader& in, DnsConfig& dns) {
+    DeclaredIds names("dns.record");
+    for (const auto* table : in.take_tables("record")) {
+        auto reader = in.inner(*table, "record");
+        auto& record = dns.records.emplace_back();
+        reader.take("name", record.name, text());
+        reader.take_one_or_list(
+            "address", record.addresses, text_that("an IP address", is_ip_address));
+        reader.take("cname", record.cname, text());
+        reader.take_one_or_list("txt", record.texts, text());
+        reader.take("ttl", record.ttl, duration<seconds>(seconds(0), std::chrono::hours(24 * 7)));
+        reader.finish();
+        names.declare(record.name, reader);
+        if (record.name.empty()) reader.report("a dns.record needs a \"name\"");
+        const bool has_data = !record.addresses.empty() || !record.texts.empty();
+        if (has_data == !record.cname.empty()) {
+            reader.report("a dns.record has either a \"cname\" or \"address\" and \"txt\"");
+        }
+    }
+}
+
 void read_dns_tls(TableReader& in, DnsConfig& dns, const Kind<std::string>& address) {
     in.take_list("tls_listen", dns.tls_listen, address);
     std::string certificate;
@@ -296,6 +318,7 @@ void read_dns(TableReader& in, DnsConfig& dns) {
         "reverse", dns.reverse, text_that("a prefix such as \"10.0.0.0/8\"", is_ip_prefix));
     in.take("identity", dns.identity, text());
     in.take("version", dns.version, text());
+    read_dns_records(in, dns);
     read_dns_limits(in, dns);
     read_dns_tls(in, dns, address);
     in.finish();

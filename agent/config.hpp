@@ -41,6 +41,15 @@ inline const std::vector<std::string> private_networks{"127.0.0.0/8",
                                                        "fc00::/7",
                                                        "fe80::/10"};
 
+// [[dns.record]]: a name of the operator's, below the domain.
+struct DnsRecordConfig {
+    std::string name;
+    std::vector<std::string> addresses = {};
+    std::string cname = {};  // alone; below the domain unless it ends with a dot
+    std::vector<std::string> texts = {};
+    std::optional<std::chrono::seconds> ttl = {};  // default: dns.ttl
+};
+
 struct DnsConfig {
     bool enabled = true;
     std::vector<std::string> listen{"127.0.0.1:8600"};
@@ -55,6 +64,7 @@ struct DnsConfig {
     unsigned zone_healthy_percent_min = 50;  // of its instances; below, all zones are alike
     bool only_passing = false;               // as Consul: warning instances are answered too
     std::vector<std::string> reverse;  // prefixes that are ours: "10.0.0.0/8"; loopback always
+    std::vector<DnsRecordConfig> records;
     std::vector<std::string> allow = private_networks;  // who is answered; this host always is
     // Whose addresses nobody forges: no limits of rate or size.
     std::vector<std::string> trusted = private_networks;

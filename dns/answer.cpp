@@ -76,6 +76,17 @@ void append(std::vector<std::uint8_t>& to, Octets octets) {
     to.insert(to.end(), octets.begin(), octets.end());
 }
 
+std::vector<std::uint8_t> text_rdata(std::string_view text) {
+    std::vector<std::uint8_t> rdata;
+    do {
+        const auto part = text.substr(0, 255);
+        rdata.push_back(static_cast<std::uint8_t>(part.size()));
+        append(rdata, octets(part));
+        text.remove_prefix(part.size());
+    } while (!text.empty());
+    return rdata;
+}
+
 void Answer::Deleter::operator()(const Answer* answer) const {
     ::operator delete(const_cast<Answer*>(answer));
 }

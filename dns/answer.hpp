@@ -124,5 +124,7 @@ private:
 void append_u16(std::vector<std::uint8_t>& to, std::uint16_t value);
 void append_u32(std::vector<std::uint8_t>& to, std::uint32_t value);
 void append(std::vector<std::uint8_t>& to, Octets octets);
+// Of TXT: character strings of at most 255 octets each.
+std::vector<std::uint8_t> text_rdata(std::string_view text);
 
 }  // namespace dns

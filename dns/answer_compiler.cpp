@@ -54,18 +54,6 @@ std::string txt_text(const std::string& key, const std::string& value) {
     return spaced + "=" + replaced(value, '`', "``");
 }
 
-// Character strings of at most 255 octets each.
-std::vector<std::uint8_t> txt_rdata(std::string_view text) {
-    std::vector<std::uint8_t> rdata;
-    do {
-        const auto part = text.substr(0, 255);
-        rdata.push_back(static_cast<std::uint8_t>(part.size()));
-        append(rdata, octets(part));
-        text.remove_prefix(part.size());
-    } while (!text.empty());
-    return rdata;
-}
-
 std::uint32_t count_of(std::chrono::seconds ttl) { return static_cast<std::uint32_t>(ttl.count()); }
 
 // Tagged addresses that have a port are named ports, but for Consul's own tags.
@@ -144,7 +132,7 @@ public:
     void add_txt(const std::map<std::string, std::string>& meta) {
         for (const auto& [key, value] : meta) {
             if (is_setting(key)) continue;
-            const auto rdata = txt_rdata(txt_text(key, value));
+            const auto rdata = text_rdata(txt_text(key, value));
             if (rdata.size() <= txt_bytes_max) {
                 add(Slot::txt, rr::txt, rdata);
             } else {

@@ -44,6 +44,15 @@ public:
         return slots_[static_cast<std::size_t>(slot)].load(std::memory_order_acquire);
     }
 
+    // RFC 1034 §3.6.2: a CNAME and nothing else, so that it is followed for every type.
+    [[nodiscard]] bool is_alias() const {
+        for (std::size_t i = 0; i < slot_count; ++i) {
+            const bool is_cname = static_cast<Slot>(i) == Slot::cname;
+            if ((find(static_cast<Slot>(i)) != nullptr) != is_cname) return false;
+        }
+        return true;
+    }
+
 protected:
     Answers() = default;
     std::array<std::atomic<const Answer*>, slot_count> slots_{};

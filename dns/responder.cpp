@@ -290,7 +290,8 @@ bool Responder::answer_place(std::uint16_t type,
             return false;
         }
         const auto* cname = answers->find(Slot::cname);
-        if (cname != nullptr && (type == rr::a || type == rr::aaaa)) {
+        const bool is_address = type == rr::a || type == rr::aaaa;
+        if (cname != nullptr && (is_address || answers->is_alias())) {
             draft.add(Section::answer, *cname, draft.anchors, random);
             return true;
         }

@@ -7,6 +7,7 @@
 #include "dns/counters.hpp"
 #include "dns/grammar.hpp"
 #include "dns/responder.hpp"
+#include "dns/static_records.hpp"
 #include "dns/tcp_listener.hpp"
 #include "dns/udp_worker.hpp"
 
@@ -107,6 +108,10 @@ struct Server::Parts {
                .address = options.address}),
           responder(table, grammar, responder_options(options)) {
         const auto& config = options.config;
+        for (const auto& record : config.records) {
+            auto made = compile(record, grammar, config.ttl);
+            table.put(Space::forward, made.key, std::move(made.answers));
+        }
         if (!config.tls_listen.empty()) {
             tls.emplace(io,
                         "dns over tls",

@@ -170,6 +170,27 @@ TEST(Config, dns_over_tls_without_a_certificate_is_refused) {
               Lines{"2: DNS over TLS needs \"tls_certificate\" and \"tls_key\""});
 }
 
+TEST(Config, has_names_of_the_operators_for_dns) {
+    const auto config = good(R"([[dns.record]]
+name = "www"
+cname = "web.service"
+[[dns.record]]
+name = "printer"
+address = "10.0.0.9"
+txt = ["a", "b"]
+ttl = "1m"
+)");
+
+    ASSERT_EQ(config.dns.records.size(), 2U);
+    EXPECT_EQ(config.dns.records[0].cname, "web.service");
+    EXPECT_EQ(config.dns.records[1].addresses, Lines{"10.0.0.9"});
+    EXPECT_EQ(config.dns.records[1].texts, (Lines{"a", "b"}));
+    EXPECT_EQ(config.dns.records[1].ttl, std::chrono::seconds(60));
+    EXPECT_EQ(wrong("[[dns.record]]\nname = \"a\"\n"),
+              Lines{"1: a dns.record has either a \"cname\" or \"address\" and \"txt\""});
+    EXPECT_EQ(wrong("[[dns.record]]\ncname = \"a\"\n"), Lines{"1: a dns.record needs a \"name\""});
+}
+
 // Certificates in a directory of their own.
 class TlsConfig : public testing::Test {
 protected:
