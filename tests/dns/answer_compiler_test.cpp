@@ -430,6 +430,18 @@ TEST_F(Compiler, reverse_names_lead_to_the_node_or_else_to_the_services) {
     EXPECT_EQ(pointers("9.9.9.10.in-addr.arpa"), Lines{"NXDOMAIN"});
 }
 
+TEST_F(Compiler, reverse_names_of_version_6_are_nibbles) {
+    const std::string zeros = "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.";
+    face.publish({make_service("web", {{host1, "fd00::9"}})}, {host2});
+
+    EXPECT_EQ(face.ask("2." + zeros + "0.d.f.ip6.arpa", rr::ptr).rcode, name_error);
+    EXPECT_EQ(face.ask("2." + zeros + "0.0.d.f.ip6.arpa", rr::ptr).data(),
+              (Lines{"host2.node.dc1.roster.internal."}));
+    EXPECT_EQ(face.ask("9." + zeros + "0.0.d.f.ip6.arpa", rr::ptr).data(),
+              (Lines{"web.service.dc1.roster.internal."}));
+    EXPECT_EQ(face.ask("0.0.d.f.ip6.arpa", rr::ptr).rcode, no_error);
+}
+
 TEST_F(Compiler, an_address_that_comes_and_goes_in_one_step_leaves_no_reverse_name) {
     auto step = support::publication(200);
     step.services = {make_service("web", {{host1, "10.9.9.9"}})};
