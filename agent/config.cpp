@@ -564,6 +564,7 @@ void read_coord(TableReader& in, CoordConfig& coord) {
                  text_that("one of ZooKeeper's four-letter words, such as \"mntr\", or \"*\"",
                            is_four_letter_word));
     in.take("enforce_quota", coord.enforce_quota, boolean());
+    in.take("read_only_mode", coord.read_only_mode, boolean());
     read_section(in, "limits", coord.limits, read_limits);
     in.take("peer_listen",
             coord.peer_listen,

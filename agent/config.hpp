@@ -120,7 +120,8 @@ struct CoordConfig {
                                .session_timeout_min = std::chrono::milliseconds(1000)};
     std::vector<std::string> four_letter_words{coord::four_letter_words_default.begin(),
                                                coord::four_letter_words_default.end()};  // "*": all
-    bool enforce_quota = false;  // as ZooKeeper: hard quotas are told of only
+    bool enforce_quota = false;   // as ZooKeeper: hard quotas are told of only
+    bool read_only_mode = false;  // likewise: without a leader nobody is served
 };
 
 struct ChecksConfig {

@@ -125,6 +125,7 @@ coord::ServerOptions core_options(const agent::Config& config) {
         std::max(options.session_timeout_max, config.coord.session_timeout);
     options.four_letter_words = config.coord.four_letter_words;
     options.enforce_quota = config.coord.enforce_quota;
+    options.read_only_mode = config.coord.read_only_mode;
     return options;
 }
 

@@ -402,6 +402,7 @@ TEST(Config, the_limits_of_the_core_have_a_table_of_their_own) {
 [coord]
 four_letter_words = ["mntr", "wchs"]
 enforce_quota = true
+read_only_mode = true
 [coord.limits]
 frame_bytes_max = 2097152
 handshake_timeout = "3s"
@@ -414,11 +415,13 @@ connections_per_address_max = 60
     EXPECT_EQ(config.coord.limits.connections_max, 20'000U);
     EXPECT_EQ(config.coord.four_letter_words, (Lines{"mntr", "wchs"}));
     EXPECT_TRUE(config.coord.enforce_quota);
+    EXPECT_TRUE(config.coord.read_only_mode);
 }
 
 TEST(Config, what_the_core_answers_unless_told_otherwise_is_what_monitoring_asks) {
     EXPECT_EQ(good("").coord.four_letter_words, (Lines{"ruok", "srvr", "stat", "mntr", "isro"}));
     EXPECT_FALSE(good("").coord.enforce_quota);
+    EXPECT_FALSE(good("").coord.read_only_mode);
 }
 
 TEST(Config, every_limit_can_be_set_to_its_least_and_its_most_and_no_further) {
