@@ -18,6 +18,9 @@ from roster import wait_until
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "core"))
 import wire
 
+OPEN = [(31, b"world", b"anyone")]
+EPHEMERAL = 1
+
 
 def address_of(*servers):
     return ",".join(f"{server.host}:{server.client_port}" for server in servers)
@@ -125,25 +128,24 @@ class Sessions(ThreeServers):
 
     def test_a_session_of_a_client_that_dies_with_its_server_expires_once(self):
         owner, witness_of = self.followers
-        client = self.client(owner, timeout=2.0)
-        client.create("/gone", ephemeral=True)
+        client, *_ = self.attach(owner, timeout=2000)
+        client.send(wire.request(1, "create", (b"/gone", b"", OPEN, EPHEMERAL)))
         witness = self.client(witness_of)
         events = []
         wait_until("it is seen", lambda: witness.exists("/gone", watch=events.append))
 
-        client._connection._socket.close()  # No word of farewell: kazoo would close the session.
-        client._stopped.set()
         owner.kill()
 
         wait_until("it has expired", lambda: witness.exists("/gone") is None, 20)
         wait_until("it is told", lambda: events)
         self.assertEqual([event.type for event in events], ["DELETED"])
 
-    def attach(self, server, session=0, password=b"\0" * 16, zxid=0):
+    def attach(self, server, session=0, password=bytes(16), timeout=10000):
+        """By a client that stays where it is, whatever happens."""
         connection = wire.Connection(address_of(server))
         self.addCleanup(connection.close)
         connection.send(wire.text(b"".join(wire.FIELDS[kind](value) for kind, value in zip(
-            "ililsb", (0, zxid, 10000, session, password, False)))))
+            "ililsb", (0, 0, timeout, session, password, False)))))
         answer = wire.Reader(connection.frame())
         _, timeout = answer.int(), answer.int()
         session, = answer.unpack(">q")
@@ -152,7 +154,7 @@ class Sessions(ThreeServers):
     def test_a_session_moves_to_another_server_and_leaves_the_first(self):
         here, there = self.followers
         first, _, session, password = self.attach(here)
-        first.send(wire.request(1, "create", (b"/moved", b"", [(31, b"world", b"anyone")], 1)))
+        first.send(wire.request(1, "create", (b"/moved", b"", OPEN, EPHEMERAL)))
         self.assertEqual(wire.Reader(first.frame()).unpack(">iqi")[2], 0)
 
         second, timeout, same, _ = self.attach(there, session, password)
