@@ -100,8 +100,9 @@ enum class OpCode : std::int32_t {
     who_am_i = 107,
     create_session = -10,
     close_session = -11,
-    attach_session = -12,  // these two are ours alone, and never on the wire to a client
+    attach_session = -12,  // these three are ours alone, and never on the wire to a client
     expire_session = -13,
+    tell_members = -14,
     error = -1,
 };
 

@@ -51,6 +51,7 @@ Kind kind_of(OpCode op) {
         case OpCode::create_session:
         case OpCode::attach_session:
         case OpCode::expire_session:
+        case OpCode::tell_members:
         case OpCode::check:
         case OpCode::notification:
         case OpCode::error: return Kind::unknown;

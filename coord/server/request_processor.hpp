@@ -78,6 +78,9 @@ public:
 
     // Proposes to close the sessions whose time is up, if this member leads.
     void expire_sessions(Time now);
+    // Proposes to tell the clients who the members are, if this member leads and the tree says
+    // otherwise; see membership.hpp.
+    void tell_members(const std::string& lines, Time now);
     // Proposes to remove the container and TTL znodes that are due, if this member leads.
     void reap();
 
@@ -198,6 +201,7 @@ private:
     Standing standing_;
     std::optional<Time> leaderless_since_;
     Time told_touches_;
+    std::optional<std::string> told_members_;  // proposed while this member led, unless it forgot
     Time applied_own_;  // when an entry of ours was applied last, or everything sent
     bool woken_ = false;
     std::int64_t last_session_id_ = 0;

@@ -40,6 +40,7 @@ void RequestProcessor::standing_changed(const Standing& standing, Time now) {
     // A new leader knows of no touches: every session gets its full timeout. And what an old one had
     // begun to close, the new one may not.
     if (is_leading() != (before.role == Role::leader)) tracker_.restart(now);
+    told_members_.reset();
     const bool is_other = standing.leader != before.leader || standing.term != before.term;
     if (standing.leader != MemberId{0} && (is_other || leads_now)) {
         if (writes_.entries_in_flight() > 0) counters_.sent_again.add();

@@ -236,6 +236,19 @@ void RequestProcessor::expire_sessions(Time now) {
     }
 }
 
+void RequestProcessor::tell_members(const std::string& lines, Time now) {
+    now_ = now;
+    if (service_ != Service::full || !is_leading()) return;
+    if (lines == state_.members() || lines == told_members_) return;
+    told_members_ = lines;
+    Command command;
+    command.op = OpCode::tell_members;
+    command.time_ms = options_.wall_clock_ms();
+    command.body = lines;
+    writes_.push(command, nullptr);
+    wake_once();
+}
+
 void RequestProcessor::reap() {
     if (service_ != Service::full || !is_leading()) return;
     const auto time_ms = options_.wall_clock_ms();

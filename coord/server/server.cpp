@@ -4,6 +4,7 @@
 #include "coord/raft/node.hpp"
 #include "coord/server/connection.hpp"
 #include "coord/server/forwarded_entries.hpp"
+#include "coord/server/membership.hpp"
 #include "coord/server/request_processor.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -219,6 +220,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     std::vector<std::pair<std::string, std::int64_t>> counter_figures() const;
     LeaderFigures leader_figures() const;
     ServerSettings settings() const;
+    std::string membership() const;
     std::vector<ConnectionLine> connection_lines(const Connection& asking) const;
     std::vector<SessionSet> session_sets() const;
     std::vector<PathsOfSession> data_watches() const;
@@ -550,6 +552,7 @@ void Server::Parts::tick() {
     processor.expire_sessions(now);
     counters.quotas.set(processor.state().quotas(quotas_shown_max));
     publish_status();
+    if (options.has_peers()) processor.tell_members(membership(), now);
     while (!host.deadlines.empty() && host.deadlines.front().first <= now) {
         const auto connection = host.deadlines.front().second.lock();
         host.deadlines.pop_front();
@@ -682,7 +685,13 @@ ServerSettings Server::Parts::settings() const {
             bytes_below(options.data_dir),
             options,
             options.enforce_quota,
-            {}};
+            options.has_peers() ? "membership: \n" + membership() + "\n" : ""};
+}
+
+std::string Server::Parts::membership() const {
+    std::vector<Member> members;
+    for (const auto& one : node.members()) members.push_back(one.member);
+    return format_membership(members);
 }
 
 std::vector<ConnectionLine> Server::Parts::connection_lines(const Connection& asking) const {

@@ -34,6 +34,7 @@ Errc StateMachine::State::admit(const Command& command) const {
     switch (command.op) {
         case OpCode::create_session:
         case OpCode::attach_session:
+        case OpCode::tell_members:
         case OpCode::delete_container: return Errc::ok;
         case OpCode::expire_session: {
             const bool stands =
@@ -128,6 +129,11 @@ bool StateMachine::may_hear(const Event& event, const std::vector<Id>& ids) {
 }
 
 Zxid StateMachine::last_zxid() const { return state_->last_zxid; }
+
+std::string_view StateMachine::members() const {
+    const auto& znodes = state_->tree.znodes();
+    return znodes[znodes.find(members_path)].data().value_or("");
+}
 
 std::optional<SessionView> StateMachine::find_session(SessionId id) const {
     const auto* session = state_->sessions.find(id);

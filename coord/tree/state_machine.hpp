@@ -24,6 +24,8 @@
 
 namespace coord {
 
+inline constexpr std::string_view members_path = "/zookeeper/config";
+
 // What travels through the log: one client's write, or a session's beginning or end.
 struct Command {
     OpCode op{};                  // a write, or of the codes for sessions and for the reaper
@@ -140,6 +142,7 @@ public:
     [[nodiscard]] static bool may_hear(const Event& event, const std::vector<Id>& ids);
 
     [[nodiscard]] Zxid last_zxid() const;
+    [[nodiscard]] std::string_view members() const;  // as tell_members put it into the tree
     [[nodiscard]] std::optional<SessionView> find_session(SessionId id) const;
     [[nodiscard]] std::vector<SessionView> sessions() const;  // in id order
     // Container and TTL znodes that are due for removal at `now_ms`, at most `limit` of them.

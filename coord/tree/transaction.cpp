@@ -17,7 +17,7 @@ constexpr std::int64_t container_never_used_ms = 300'000;  // znode.container.ma
 
 bool is_system_path(std::string_view path) {
     return path == "/" || path == "/zookeeper" || path == "/zookeeper/quota" ||
-           path == "/zookeeper/config";
+           path == members_path;
 }
 
 // What ZooKeeper asks of a path before it looks for the parent.
@@ -129,9 +129,17 @@ Errc Transaction::apply(OpCode op, std::string_view body, Encoder& reply) {
             const auto path = in.ustring();
             return in.failed() ? Errc::marshalling_error : remove_expired(path);
         }
+        case OpCode::tell_members: tell_members(body); return Errc::ok;
         case OpCode::reconfig: return refuse_reconfig(body);
         default: return Errc::unimplemented;
     }
+}
+
+void Transaction::tell_members(std::string_view lines) {
+    const auto id = tree_.znodes().find(members_path);
+    assert(id != NodeId::none);  // It can neither be removed nor left out of a snapshot.
+    tree_.set_data(id, lines, zxid_, command_.time_ms);
+    tell({EventType::node_data_changed, std::string(members_path), true, false}, id);
 }
 
 bool Transaction::may(std::int32_t perms, NodeId id) const {

@@ -37,6 +37,8 @@ public:
     // Removes a container or TTL znode if it is due, see is_due().
     [[nodiscard]] Errc remove_expired(std::string_view path);
     [[nodiscard]] Errc remove_ephemerals();
+    // Puts the lines into the znode that clients read to know the ensemble.
+    void tell_members(std::string_view lines);
 
     [[nodiscard]] bool has_session() const { return sessions_.find(command_.session) != nullptr; }
     [[nodiscard]] std::vector<Event>& events() { return events_; }

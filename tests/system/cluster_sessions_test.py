@@ -78,6 +78,12 @@ class Sessions(ThreeServers):
         self.assertIn("zk_synced_followers\t2", say(self.leader, b"mntr"))
         self.assertEqual(say(self.followers[0], b"isro"), "rw")
 
+    def test_clients_can_read_who_the_members_are(self):
+        lines = [f"server.{i}={server.peer_address}:2888:participant" for i, server in enumerate(self.servers, 1)]
+        client = self.client(self.followers[0])
+        wait_until("the members are told", lambda: client.get("/zookeeper/config")[0].decode().split("\n")
+                   == [*lines, "version=0"])
+
     def lose(self, lost):
         """The server a client is connected to dies while it writes; what it was told, and its ephemeral, are there."""
         rest = [server for server in self.servers if server is not lost]

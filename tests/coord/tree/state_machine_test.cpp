@@ -182,6 +182,22 @@ TEST(StateMachine, who_may_not_read_a_znode_is_not_told_of_it) {
     }
 }
 
+TEST(StateMachine, tells_who_the_members_are_to_whoever_watches_that_znode) {
+    Machine machine;
+    Command command;
+    command.op = OpCode::tell_members;
+    command.body = "server.1=10.0.0.1:2888:2888:participant";
+
+    const auto outcome = machine.tree.apply(command);
+
+    EXPECT_EQ(outcome.error, Errc::ok);
+    ASSERT_EQ(outcome.events.size(), 1U);
+    EXPECT_EQ(outcome.events[0].path, "/zookeeper/config");
+    EXPECT_TRUE(outcome.events[0].to_data_watches);
+    EXPECT_EQ(machine.data("/zookeeper/config"), command.body);
+    EXPECT_EQ(machine.tree.members(), command.body);
+}
+
 TEST(StateMachine, catches_up_watches_with_what_happened_since) {
     Machine machine;
     machine.create("/same");
