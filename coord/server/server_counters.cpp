@@ -24,11 +24,25 @@ public:
     void gauge(const char* name, const char* help, const Gauge& value) {
         add(MetricKind::gauge, name, help, static_cast<double>(value.value()));
     }
+    // `kind` names the requests: "read" has "reads_total" and "read_latency_seconds_total".
+    void latency(const std::string& kind, const std::string& what, const LatencyCounters& of) {
+        const auto seconds = [](auto ms) { return static_cast<double>(ms) / 1e3; };
+        const auto count = static_cast<double>(of.count.value());
+        add(MetricKind::counter, kind + "s_total", what + " answered.", count);
+        add(MetricKind::counter,
+            kind + "_latency_seconds_total",
+            "Time from their frame to their reply.",
+            seconds(of.sum_ms.value()));
+        add(MetricKind::gauge,
+            kind + "_latency_max_seconds",
+            "The longest of them.",
+            seconds(of.max_ms.value()));
+    }
     std::vector<Metric> take() { return std::move(metrics_); }
 
 private:
-    void add(MetricKind kind, const char* name, const char* help, double value) {
-        metrics_.push_back({kind, std::string("roster_coord_") + name, help, value, {}});
+    void add(MetricKind kind, const std::string& name, const std::string& help, double value) {
+        metrics_.push_back({kind, "roster_coord_" + name, help, value, {}});
     }
     std::vector<Metric> metrics_;
 };
@@ -59,18 +73,8 @@ std::vector<Metric> ServerCounters::metrics() const {
     sheet.counter("sent_bytes_total", "Bytes sent to clients.", bytes_sent);
     sheet.counter("commands_applied_total", "Commands applied from the log.", commands);
     sheet.counter("entries_applied_total", "Log entries applied.", entries);
-    sheet.counter("read_latency_milliseconds_count", "Reads answered.", read_latency.count);
-    sheet.counter("read_latency_milliseconds_sum",
-                  "Time from a read's frame to its reply.",
-                  read_latency.sum_ms);
-    sheet.gauge("read_latency_max_milliseconds", "The longest of them.", read_latency.max_ms);
-    sheet.counter("update_latency_milliseconds_count",
-                  "Requests answered that went through the log.",
-                  update_latency.count);
-    sheet.counter("update_latency_milliseconds_sum",
-                  "Time from their frame to their reply.",
-                  update_latency.sum_ms);
-    sheet.gauge("update_latency_max_milliseconds", "The longest of them.", update_latency.max_ms);
+    sheet.latency("read", "Reads", read_latency);
+    sheet.latency("update", "Requests that went through the log,", update_latency);
     sheet.counter("connections_total", "Connections accepted.", connections);
     sheet.reasons("connections_refused_total",
                   "Connections closed as soon as they were accepted or had asked for a session.",
