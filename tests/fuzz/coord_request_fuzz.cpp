@@ -27,7 +27,8 @@ public:
         options_.frame_bytes_max = 4096;
         options_.watches_per_connection_max = 100;
         options_.output_pause_bytes = 65536;
-        processor_.role_changed(Role::leader, {});
+        processor_.set_member(self);
+        processor_.standing_changed({Role::leader, Term{1}, self, true}, {});
         turn();
         for (auto& client : clients_) hang_up(client);
     }
@@ -63,6 +64,7 @@ public:
     }
 
 private:
+    static constexpr MemberId self{1};
     struct Client : Conversation {};
 
     [[nodiscard]] RequestProcessor::Time time() const {
@@ -104,7 +106,7 @@ private:
             while (!log_.empty()) {
                 const auto entry = std::move(log_.front());
                 log_.pop_front();
-                processor_.apply({Index{++applied_}, Term{1}}, entry, time());
+                processor_.apply(Term{1}, *entry, time());
             }
         } while (std::exchange(woken_, false));
     }
@@ -138,17 +140,16 @@ private:
     ServerOptions options_;
     ServerCounters counters_;
     std::int64_t now_ms_ = 1'700'000'000'000;
-    std::deque<std::string> log_;
-    std::uint64_t proposed_ = 0;
-    std::uint64_t applied_ = 0;
+    std::deque<WriteQueue::Entry> log_;
     bool woken_ = false;
     RequestProcessor processor_{options_,
                                 counters_,
-                                [this](std::string entry) -> Result<WriteQueue::Position> {
-                                    log_.push_back(std::move(entry));
-                                    return WriteQueue::Position{Index{++proposed_}, Term{1}};
-                                },
-                                [this] { woken_ = true; }};
+                                {[this](const WriteQueue::Entry& entry) {
+                                     log_.push_back(entry);
+                                     return true;
+                                 },
+                                 [](const Touches&) { return true; },
+                                 [this] { woken_ = true; }}};
     std::array<std::shared_ptr<Conversation>, 2> clients_;
 };
 
