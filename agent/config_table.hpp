@@ -1,7 +1,7 @@
 #pragma once
 // One table of a TOML file, read strictly: what nobody asked for is an error, as is a wrong type.
 //
-// Fed by:  config.cpp, which names every key, and what it must hold.
+// Fed by:  config.cpp and its parts (config_services, config_dns), which name every key, and what it must hold.
 // Thread:  any; the reader lives on the stack of its one user.
 // Holds:   the tables outlive their readers.
 // Fails:   ConfigErrors, each at its line; a key that failed leaves its default.
@@ -235,5 +235,31 @@ private:
     std::vector<ConfigError>& errors_;
     std::vector<std::string_view> known_;
 };
+
+// Which id was declared where, so that the second one can name the first.
+class DeclaredIds {
+public:
+    explicit DeclaredIds(std::string noun) : noun_(std::move(noun)) {}
+
+    void declare(const std::string& id, TableReader& at) {
+        const auto [first, is_new] = lines_.emplace(id, at.line());
+        if (is_new || id.empty()) return;
+        at.report("duplicate " + noun_ + " id \"" + id + "\": first declared in line " +
+                  std::to_string(first->second));
+    }
+
+private:
+    std::string noun_;
+    std::map<std::string, std::size_t> lines_;
+};
+
+// [key] below `in`, if it is there.
+template <class Section, class Read>
+void read_section(TableReader& in, std::string_view key, Section& section, Read read) {
+    const auto* table = in.take_table(key);
+    if (table == nullptr) return;
+    auto reader = in.inner(*table, key);
+    read(reader, section);
+}
 
 }  // namespace agent

@@ -1,5 +1,6 @@
 #include "agent/config.hpp"
 
+#include "tests/agent/configuration_text.hpp"
 #include "tests/support/authority.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -17,30 +18,10 @@ namespace {
 
 using agent::Config;
 using std::chrono::milliseconds;
+using tests::good;
+using tests::Lines;
+using tests::wrong;
 using Errors = std::vector<agent::ConfigError>;
-
-Config good(std::string_view text) {
-    const auto parsed = agent::parse_config(text, "roster.toml");
-    if (const auto* errors = std::get_if<Errors>(&parsed)) {
-        for (const auto& error : *errors) ADD_FAILURE() << agent::format(error);
-        return {};
-    }
-    return std::get<Config>(parsed);
-}
-
-// Every error as "line: message".
-std::vector<std::string> wrong(std::string_view text) {
-    const auto parsed = agent::parse_config(text, "roster.toml");
-    std::vector<std::string> found;
-    if (const auto* errors = std::get_if<Errors>(&parsed)) {
-        for (const auto& error : *errors) {
-            found.push_back(std::to_string(error.line) + ": " + error.message);
-        }
-    }
-    return found;
-}
-
-using Lines = std::vector<std::string>;
 
 TEST(Config, an_empty_file_gives_the_defaults) {
     const auto config = good("");
@@ -122,75 +103,6 @@ levels = { "dns.update" = "trace" }
     EXPECT_EQ(config.log.levels.at("dns.update"), "trace");
 }
 
-TEST(Config, whom_dns_answers_and_how_much_is_read) {
-    const auto config = good(R"(
-[dns]
-allow = ["203.0.113.0/24"]
-trusted = ["10.0.0.0/8"]
-rate_limit = 50
-rate_limit_slip = 0
-unverified_bytes_max = 1232
-cookie_secrets = ["000102030405060708090a0b0c0d0e0f"]
-identity = "ns1"
-version = ""
-tcp_connections_max = 20
-tcp_connections_max_per_client = 3
-tcp_idle_timeout = "5s"
-tls_listen = ["127.0.0.1:853"]
-tls_certificate = "/etc/roster/dns.crt"
-tls_key = "/etc/roster/dns.key"
-service_ttl = { web = "20s", "db-*" = "1m" }
-prefer_zone = false
-zone_healthy_percent_min = 70
-)");
-
-    EXPECT_EQ(config.dns.service_ttl,
-              (std::map<std::string, std::chrono::seconds>{{"db-*", std::chrono::minutes(1)},
-                                                           {"web", std::chrono::seconds(20)}}));
-    EXPECT_FALSE(config.dns.prefer_zone);
-    EXPECT_EQ(config.dns.zone_healthy_percent_min, 70U);
-    EXPECT_EQ(config.dns.allow, Lines{"203.0.113.0/24"});
-    EXPECT_EQ(config.dns.trusted, Lines{"10.0.0.0/8"});
-    EXPECT_EQ(config.dns.rate_limit, 50U);
-    EXPECT_EQ(config.dns.rate_limit_slip, 0U);
-    EXPECT_EQ(config.dns.unverified_bytes_max, 1232U);
-    EXPECT_EQ(config.dns.cookie_secrets, Lines{"000102030405060708090a0b0c0d0e0f"});
-    EXPECT_EQ(config.dns.identity, "ns1");
-    EXPECT_EQ(config.dns.version, "");
-    EXPECT_EQ(config.dns.tcp_connections_max, 20U);
-    EXPECT_EQ(config.dns.tcp_connections_max_per_client, 3U);
-    EXPECT_EQ(config.dns.tcp_idle_timeout, milliseconds(5000));
-    EXPECT_EQ(config.dns.tls_listen, Lines{"127.0.0.1:853"});
-    EXPECT_EQ(config.dns.tls_certificate, "/etc/roster/dns.crt");
-    EXPECT_EQ(config.dns.tls_key, "/etc/roster/dns.key");
-}
-
-TEST(Config, dns_over_tls_without_a_certificate_is_refused) {
-    EXPECT_EQ(wrong("[dns]\ntls_listen = [\"127.0.0.1:853\"]\n"),
-              Lines{"2: DNS over TLS needs \"tls_certificate\" and \"tls_key\""});
-}
-
-TEST(Config, has_names_of_the_operators_for_dns) {
-    const auto config = good(R"([[dns.record]]
-name = "www"
-cname = "web.service"
-[[dns.record]]
-name = "printer"
-address = "10.0.0.9"
-txt = ["a", "b"]
-ttl = "1m"
-)");
-
-    ASSERT_EQ(config.dns.records.size(), 2U);
-    EXPECT_EQ(config.dns.records[0].cname, "web.service");
-    EXPECT_EQ(config.dns.records[1].addresses, Lines{"10.0.0.9"});
-    EXPECT_EQ(config.dns.records[1].texts, (Lines{"a", "b"}));
-    EXPECT_EQ(config.dns.records[1].ttl, std::chrono::seconds(60));
-    EXPECT_EQ(wrong("[[dns.record]]\nname = \"a\"\n"),
-              Lines{"1: a dns.record has either a \"cname\" or \"address\" and \"txt\""});
-    EXPECT_EQ(wrong("[[dns.record]]\ncname = \"a\"\n"), Lines{"1: a dns.record needs a \"name\""});
-}
-
 // Certificates in a directory of their own.
 class TlsConfig : public testing::Test {
 protected:
@@ -261,108 +173,6 @@ TEST_F(TlsConfig, what_is_wrong_with_a_certificate_is_said_at_its_line) {
               Lines{"2: ca: " + path("key.pem") + ": holds no certificate in PEM"});
     EXPECT_EQ(wrong("[coord.connect_tls]\n" + line("cert", "cert.pem")),
               Lines{"1: \"key\" is missing"});
-}
-
-TEST(Config, services_and_their_checks_are_read_and_completed) {
-    const auto config = good(R"(
-[[service]]
-name = "web"
-id = "web-1"
-port = 8080
-address = "10.0.0.7"
-tags = ["primary", "v2"]
-meta = { version = "1.2" }
-weights = { passing = 10, warning = 0 }
-tagged_addresses = { lan = { address = "10.0.0.7", port = 80 } }
-enable_tag_override = true
-zone = "b"
-  [[service.check]]
-  http = "https://127.0.0.1:8080/health"
-  method = "POST"
-  header = { Host = "web", "X-Many" = ["1", "2"] }
-  body = "ping"
-  expected_status = [200, 204]
-  body_match = "ok|fine"
-  interval = "2s"
-  timeout = "500ms"
-  rise = 2
-  fall = 3
-  failures_before_warning = 1
-  start_period = "10s"
-  initial_status = "warning"
-  deregister_critical_after = "1h"
-  tls_skip_verify = true
-  tls_server_name = "web.local"
-  [[service.check]]
-  id = "alive"
-  name = "alive"
-  notes = "reported"
-  ttl = "30s"
-[[service]]
-name = "db"
-  [service.check]
-  tcp = "127.0.0.1:5432"
-  tcp_use_tls = true
-  interval = "1s"
-  success_before_passing = 4
-  failures_before_critical = 5
-[[check]]
-name = "disk"
-script = "df /"
-interval = "1m"
-[[check]]
-id = "load"
-args = ["/bin/load", "5"]
-interval = "1m"
-)");
-
-    ASSERT_EQ(config.services.size(), 2U);
-    const auto& web = config.services[0];
-    EXPECT_EQ(web.id, "web-1");
-    EXPECT_EQ(web.port, 8080);
-    EXPECT_EQ(web.address, "10.0.0.7");
-    EXPECT_EQ(web.tags, (Lines{"primary", "v2"}));
-    EXPECT_EQ(web.meta.at("version"), "1.2");
-    EXPECT_EQ(web.weights, (agent::Weights{10, 0}));
-    EXPECT_EQ(web.tagged_addresses.at("lan"), (agent::TaggedAddress{"10.0.0.7", 80}));
-    EXPECT_TRUE(web.enable_tag_override);
-    EXPECT_EQ(web.zone, "b");
-    ASSERT_EQ(web.checks.size(), 2U);
-    const auto& health = web.checks[0];
-    EXPECT_EQ(health.kind, agent::CheckKind::http);
-    EXPECT_EQ(health.id, "service:web-1:1");
-    EXPECT_EQ(health.service_id, "web-1");
-    EXPECT_EQ(health.http, "https://127.0.0.1:8080/health");
-    EXPECT_EQ(health.method, "POST");
-    EXPECT_EQ(health.header,
-              (std::vector<std::pair<std::string, std::string>>{
-                  {"Host", "web"}, {"X-Many", "1"}, {"X-Many", "2"}}));
-    EXPECT_EQ(health.body, "ping");
-    EXPECT_EQ(health.expected_status, (std::vector{200, 204}));
-    EXPECT_EQ(health.body_match, "ok|fine");
-    EXPECT_EQ(health.interval, milliseconds(2000));
-    EXPECT_EQ(health.timeout, milliseconds(500));
-    EXPECT_EQ(health.success_before_passing, 2);
-    EXPECT_EQ(health.failures_before_critical, 3);
-    EXPECT_EQ(health.failures_before_warning, 1);
-    EXPECT_EQ(health.start_period, milliseconds(10'000));
-    EXPECT_EQ(health.initial_status, agent::Health::warning);
-    EXPECT_EQ(health.deregister_critical_after, std::chrono::hours(1));
-    EXPECT_TRUE(health.tls_skip_verify);
-    EXPECT_EQ(health.tls_server_name, "web.local");
-    EXPECT_EQ(web.checks[1].kind, agent::CheckKind::ttl);
-    EXPECT_EQ(web.checks[1].ttl, milliseconds(30'000));
-    const auto& db = config.services[1];
-    EXPECT_EQ(db.id, "db");
-    EXPECT_EQ(db.checks.at(0).tcp, "127.0.0.1:5432");
-    EXPECT_TRUE(db.checks[0].tcp_use_tls);
-    EXPECT_EQ(db.checks[0].success_before_passing, 4);
-    EXPECT_EQ(db.checks[0].failures_before_critical, 5);
-    ASSERT_EQ(config.node_checks.size(), 2U);
-    EXPECT_EQ(config.node_checks[0].id, "disk");
-    EXPECT_EQ(config.node_checks[0].args, (Lines{"/bin/sh", "-c", "df /"}));
-    EXPECT_EQ(config.node_checks[1].name, "load");
-    EXPECT_EQ(config.node_checks[1].args, (Lines{"/bin/load", "5"}));
 }
 
 TEST(Config, an_unknown_key_names_the_nearest_known_one) {
@@ -483,47 +293,6 @@ TEST(Config, a_value_out_of_range_is_refused) {
                              "[[service]]\nname = \"a\"\nport = 65536"}) {
         EXPECT_EQ(wrong(text).size(), 1U) << text;
     }
-}
-
-TEST(Config, a_check_does_exactly_one_thing) {
-    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[service.check]\ninterval = \"1s\""),
-              Lines{"3: a check needs one of http, tcp, ttl, script and args"});
-    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[service.check]\ninterval = \"1s\"\n"
-                    "http = \"http://a\"\ntcp = \"a:1\""),
-              Lines{"6: a check does one thing: \"http\" and \"tcp\" exclude each other"});
-    EXPECT_EQ(wrong("[[check]]\nname = \"a\"\ntcp = \"a:1\""),
-              Lines{"1: a check needs an \"interval\""});
-    EXPECT_EQ(wrong("[[check]]\nname = \"a\"\nttl = \"1s\"\ninterval = \"1s\""),
-              Lines{"4: a ttl check has no \"interval\": it is reported to"});
-    EXPECT_EQ(wrong("[[check]]\nttl = \"1s\""), Lines{"1: a [[check]] of the node needs a name"});
-    EXPECT_EQ(wrong("[[check]]\nname = \"a\"\nttl = \"1s\"\nrise = 1\nsuccess_before_passing = 2"),
-              Lines{"5: \"success_before_passing\" is \"rise\" by another name: leave one out"});
-}
-
-TEST(Config, what_a_definition_may_not_be_is_said_at_its_line) {
-    EXPECT_EQ(wrong("\n[[service]]\nport = 80\n"), Lines{"2: Missing service name"});
-    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[[service]]\nname = \"b\"\nid = \"a\""),
-              Lines{"3: duplicate service id \"a\": first declared in line 1"});
-    EXPECT_EQ(wrong("[[check]]\nname = \"a\"\nttl = \"1s\"\n[[check]]\nname = \"a\"\nttl = \"1s\""),
-              Lines{"4: duplicate check id \"a\": first declared in line 1"});
-    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[service.check]\nhttp = \"ftp://a\"\n"
-                    "interval = \"1s\""),
-              Lines{"4: \"http\" must be a URL such as \"http://127.0.0.1:8080/health\", found the "
-                    "string \"ftp://a\""});
-    EXPECT_EQ(wrong("[[service]]\nname = \"a\"\n[service.check]\nhttp = \"http://a\"\n"
-                    "interval = \"1s\"\nbody_match = \"(\""),
-              Lines{"6: \"body_match\" must be a regular expression, found the string \"(\""});
-}
-
-TEST(Config, scripts_in_files_can_be_switched_off) {
-    const auto* script = "[[check]]\nname = \"a\"\nscript = \"true\"\ninterval = \"1s\"\n";
-
-    EXPECT_EQ(wrong(std::string(script) + "[checks]\nenable_local_script_checks = false"),
-              Lines{"1: script checks are switched off (checks.enable_local_script_checks)"});
-    const auto refused = agent::parse_services_file(script, "a.toml", agent::Scripts::refused);
-    EXPECT_TRUE(std::holds_alternative<Errors>(refused));
-    const auto allowed = agent::parse_services_file(script, "a.toml");
-    EXPECT_TRUE(std::holds_alternative<agent::ServicesFile>(allowed));
 }
 
 TEST(Config, all_errors_are_reported_in_the_order_of_their_lines) {
