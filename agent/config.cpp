@@ -241,6 +241,21 @@ bool is_four_letter_word(std::string_view text) {
     return text == "*" || std::find(names.begin(), names.end(), text) != names.end();
 }
 
+// What `super:<password>` becomes: the SHA-1 of all of it, in base64.
+bool is_super_digest(std::string_view text) {
+    constexpr std::string_view user = "super:";
+    constexpr std::size_t digest_characters = 28;
+    return text.starts_with(user) && text.size() == user.size() + digest_characters &&
+           text.back() == '=';
+}
+
+void read_super(TableReader& in, CoordConfig& coord) {
+    in.take("super_digest",
+            coord.super_digest,
+            text_that("\"super:\" and the digest of super:password in base64", is_super_digest));
+    in.take("super_subject", coord.super_subject, text());
+}
+
 void read_coord(TableReader& in, CoordConfig& coord) {
     in.take("connect",
             coord.connect,
@@ -248,6 +263,10 @@ void read_coord(TableReader& in, CoordConfig& coord) {
     in.take_list("listen",
                  coord.listen,
                  text_that("an address such as \"127.0.0.1:2181\"", is_listen_address));
+    if (coord.listen.empty()) {
+        in.report("\"listen\" needs an address: this agent is a client of its core there",
+                  "listen");
+    }
     in.take("session_timeout",
             coord.session_timeout,
             duration(session_timeout_min, session_timeout_max));
@@ -258,6 +277,7 @@ void read_coord(TableReader& in, CoordConfig& coord) {
                  coord.four_letter_words,
                  text_that("one of ZooKeeper's four-letter words, such as \"mntr\", or \"*\"",
                            is_four_letter_word));
+    read_super(in, coord);
     in.take("enforce_quota", coord.enforce_quota, boolean());
     in.take("read_only_mode", coord.read_only_mode, boolean());
     read_section(in, "limits", coord.limits, read_limits);

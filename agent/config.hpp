@@ -120,6 +120,8 @@ struct CoordConfig {
                                .session_timeout_min = std::chrono::milliseconds(1000)};
     std::vector<std::string> four_letter_words{coord::four_letter_words_default.begin(),
                                                coord::four_letter_words_default.end()};  // "*": all
+    std::string super_digest;   // "super:<base64>": who proves it is above every ACL; empty: nobody
+    std::string super_subject;  // of a certificate, in RFC 2253's form; likewise
     bool enforce_quota = false;   // as ZooKeeper: hard quotas are told of only
     bool read_only_mode = false;  // likewise: without a leader nobody is served
 };

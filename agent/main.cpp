@@ -124,6 +124,8 @@ coord::ServerOptions core_options(const agent::Config& config) {
     options.session_timeout_max =
         std::max(options.session_timeout_max, config.coord.session_timeout);
     options.four_letter_words = config.coord.four_letter_words;
+    options.super_digest = config.coord.super_digest;
+    options.super_subject = config.coord.super_subject;
     options.enforce_quota = config.coord.enforce_quota;
     options.read_only_mode = config.coord.read_only_mode;
     return options;

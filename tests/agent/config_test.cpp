@@ -212,6 +212,8 @@ TEST(Config, the_limits_of_the_core_have_a_table_of_their_own) {
 [coord]
 four_letter_words = ["mntr", "wchs"]
 enforce_quota = true
+super_digest = "super:xQJmxLMiHGwaqBvst5y6rkB6HQs="
+super_subject = "CN=admin"
 read_only_mode = true
 [coord.limits]
 frame_bytes_max = 2097152
@@ -224,6 +226,8 @@ connections_per_address_max = 60
     EXPECT_EQ(config.coord.limits.connections_per_address_max, 60U);
     EXPECT_EQ(config.coord.limits.connections_max, 20'000U);
     EXPECT_EQ(config.coord.four_letter_words, (Lines{"mntr", "wchs"}));
+    EXPECT_EQ(config.coord.super_digest, "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
+    EXPECT_EQ(config.coord.super_subject, "CN=admin");
     EXPECT_TRUE(config.coord.enforce_quota);
     EXPECT_TRUE(config.coord.read_only_mode);
 }
@@ -266,6 +270,15 @@ TEST(Config, limits_that_contradict_each_other_are_refused) {
               Lines{"2: \"session_timeout_min\" is longer than \"session_timeout_max\" (40s)"});
     EXPECT_EQ(wrong("[coord.limits]\noutput_bytes_max = 2097152\noutput_pause_bytes = 4194304"),
               Lines{"3: \"output_pause_bytes\" is more than \"output_bytes_max\" (2097152)"});
+}
+
+TEST(Config, a_core_that_nobody_can_reach_is_refused) {
+    EXPECT_EQ(wrong("[coord]\nlisten = []\n"),
+              Lines{"2: \"listen\" needs an address: this agent is a client of its core there"});
+}
+
+TEST(Config, a_password_in_the_place_of_the_digest_of_super_is_refused) {
+    EXPECT_EQ(wrong("[coord]\nsuper_digest = \"super:admin\"\n").size(), 1U);
 }
 
 TEST(Config, a_value_out_of_range_is_refused) {

@@ -10,6 +10,10 @@ import subprocess
 import tempfile
 import unittest
 
+from kazoo.client import KazooClient
+from kazoo.exceptions import NoAuthError
+from kazoo.security import make_digest_acl
+
 from roster import BINARY, Agent, wait_until
 
 ROSTER_TOML = """
@@ -85,6 +89,19 @@ class Configured(unittest.TestCase):
         self.assertEqual(self.services(agent).get("db"), (5433, ["new"]))
         (self.services_d / "db.toml").unlink()
         wait_until("a removal deregisters", lambda: "db" not in self.services(agent))
+
+    def test_the_super_of_the_configuration_is_above_every_acl(self):
+        self.config.write_text(self.config.read_text().replace(
+            "[coord]", '[coord]\nsuper_digest = "super:xQJmxLMiHGwaqBvst5y6rkB6HQs="', 1))
+        client = KazooClient(self.start().coord)
+        client.start()
+        self.addCleanup(client.close)
+        self.addCleanup(client.stop)
+        client.create("/theirs", b"x", acl=[make_digest_acl("pat", "secret", read=True)])
+        client.add_auth("digest", "super:wrong")
+        self.assertRaises(NoAuthError, client.get, "/theirs")
+        client.add_auth("digest", "super:admin")
+        self.assertEqual(client.get("/theirs")[0], b"x")
 
     def test_sighup_reloads_the_main_file(self):
         agent = self.start()
