@@ -1,0 +1,50 @@
+#pragma once
+// What all parts of the compiler share: where names go, how they are made, what was left out.
+//
+// Fed by:  Server, with the configuration.
+// Read by: AnswerCompiler and its parts; Server (the counters).
+// Thread:  agent; the counters are read by any.
+
+#include "coord/base/metrics.hpp"
+#include "dns/answer_table.hpp"
+#include "dns/grammar.hpp"
+#include "dns/selection.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <string>
+
+namespace dns {
+
+struct CompilerOptions {
+    std::chrono::seconds ttl{1};
+    // Of services: by name, by "prefix*" (the longest counts), by "*". What a service says itself
+    // goes first.
+    std::map<std::string, std::chrono::seconds> service_ttl = {};
+    SelectionOptions selection = {};
+    std::string node;                // this agent's, for the name ns.<domain>
+    std::string address;             // of ns.<domain> until that node is in the catalog
+    std::size_t records_max = 1000;  // of one answer; BIND's resolvers take 100
+    std::size_t tags_max = 256;      // of one service
+    std::size_t ports_max = 64;      // of one service: those that have names
+    std::size_t tag_sets_max = 256;  // of one service: names with several tags
+};
+
+struct CompilerCounters {
+    coord::Counter rebuilt;           // services and nodes
+    coord::Counter unpublishable;     // names and hostnames DNS cannot carry
+    coord::Counter records_left_out;  // by records_max, or because 64 KiB were full
+    coord::Counter tags_left_out;     // by tags_max and tag_sets_max
+    coord::Counter ports_left_out;    // by ports_max
+    coord::Counter settings_ignored;  // of instances, because they cannot be read
+};
+
+struct Compilation {
+    AnswerTable& table;
+    const Grammar& grammar;
+    CompilerOptions options;
+    CompilerCounters counters = {};
+};
+
+}  // namespace dns
