@@ -11,7 +11,7 @@ import sys
 import tempfile
 import unittest
 
-from roster import BINARY, wait_until
+from roster import BINARY, Reply, wait_until
 
 
 class Server:
@@ -23,13 +23,14 @@ class Server:
         self.directory.mkdir(exist_ok=True)
         self.log_path = self.directory / "log"
         self.http_port, self.client_port, peer_port = ports
+        self.dns_port = self.http_port + 1
         self.peer_address = f"{host}:{peer_port}"
         self.config = self.directory / "roster.toml"
         self.config.write_text(f"""
 node = "{name}"
 data_dir = "{self.directory}/data"
 [dns]
-listen = ["{host}:{ports[0] + 1}"]
+listen = ["{host}:{self.dns_port}"]
 [http]
 listen = ["{host}:{self.http_port}"]
 [coord]
@@ -57,28 +58,31 @@ peer_plain = true
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    def request(self, method, path, body=None, timeout=10):
+        connection = http.client.HTTPConnection(self.host, self.http_port, timeout=timeout)
+        with contextlib.closing(connection):
+            connection.request(method, path, body)
+            reply = connection.getresponse()
+            return Reply(reply.status, reply.headers, reply.read())
+
     def metrics(self):
         """All metrics without labels; none when it cannot be asked."""
         try:
-            if self.namespace:
-                text = subprocess.run(["ip", "netns", "exec", self.namespace, "curl", "-s", "-m", "2",
-                                       f"http://{self.host}:{self.http_port}/metrics"],
-                                      capture_output=True, text=True, timeout=10).stdout
-            else:
-                connection = http.client.HTTPConnection(self.host, self.http_port, timeout=2)
-                with contextlib.closing(connection):
-                    connection.request("GET", "/metrics")
-                    text = connection.getresponse().read().decode()
-        except OSError:
+            text = self.request("GET", "/metrics", timeout=2).body.decode()
+        except (OSError, http.client.HTTPException):
             return {}
         return {name: float(value) for name, value in re.findall(r"^(\w+) ([0-9.e+-]+)$", text, re.M)}
 
     def refused(self, reason):
-        connection = http.client.HTTPConnection(self.host, self.http_port, timeout=2)
-        with contextlib.closing(connection):
-            connection.request("GET", "/metrics")
-            text = connection.getresponse().read().decode()
+        text = self.request("GET", "/metrics", timeout=2).body.decode()
         return float(re.search(rf'^roster_raft_peer_refused_total{{reason="{reason}"}} (\S+)', text, re.M)[1])
+
+    def dig(self, name, type="A", *options):
+        """(rcode, all that dig says)."""
+        text = subprocess.run(["dig", f"@{self.host}", "-p", str(self.dns_port), "+tries=1", "+time=2", *options, name, type],
+                              capture_output=True, text=True, timeout=20).stdout
+        rcode = re.search(r"status: (\w+)", text)
+        return (rcode[1] if rcode else None), text
 
     def leads(self):
         return self.metrics().get("roster_raft_leader") == 1

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Three real agents whose cores form one cluster: on the loopback, and in network namespaces that are cut and healed."""
+"""Three real agents whose cores form one cluster, on the loopback."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ import subprocess
 import time
 import unittest
 
-from cluster import Cluster, Server
+from cluster import Cluster
 from roster import BINARY, ROOT, wait_until
 
 
@@ -175,62 +175,6 @@ class OnLoopback(Cluster):
         self.assertTrue(leader.leads())
         self.assertEqual(leader.metrics()["roster_raft_term"], term)
         self.create(leader, "/still")
-
-
-@unittest.skipUnless(os.geteuid() == 0 and shutil.which("nft"), "network namespaces need root and nftables")
-class InNamespaces(Cluster):
-    """Each server on a machine of its own, so to speak, on one switch."""
-
-    def setUp(self):
-        super().setUp()
-        tag = f"r{os.getpid() % 10000}"
-        self.namespaces = [f"{tag}{name}" for name in ("sw", "a", "b", "c")]
-        for namespace in self.namespaces:
-            self.ip("netns", "add", namespace)
-            self.addCleanup(self.ip, "netns", "del", namespace)
-        switch = self.namespaces[0]
-        self.ip("-n", switch, "link", "add", "br0", "type", "bridge")
-        self.ip("-n", switch, "link", "set", "br0", "up")
-        addresses = [f"10.77.0.{i}:2888" for i in (1, 2, 3)]
-        for i, namespace in enumerate(self.namespaces[1:], 1):
-            self.ip("-n", namespace, "link", "set", "lo", "up")
-            self.ip("-n", switch, "link", "add", f"p{i}", "type", "veth", "peer", "name", "eth0", "netns", namespace)
-            self.ip("-n", switch, "link", "set", f"p{i}", "master", "br0", "up")
-            self.ip("-n", namespace, "addr", "add", f"10.77.0.{i}/24", "dev", "eth0")
-            self.ip("-n", namespace, "link", "set", "eth0", "up")
-            self.servers.append(Server(f"n{i}", f"10.77.0.{i}", addresses, self.directory, (8500, 2181, 2888), namespace))
-
-    @staticmethod
-    def ip(*arguments):
-        subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=10)
-
-    def cut(self, server):
-        """Every packet to and from the others is dropped, silently."""
-        rules = "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; " \
-                "add chain inet cut out { type filter hook output priority 0; }; " \
-                "add rule inet cut in iifname eth0 drop; add rule inet cut out oifname eth0 drop"
-        subprocess.run(["ip", "netns", "exec", server.namespace, "nft", rules], check=True, timeout=10)
-
-    def heal(self, server):
-        subprocess.run(["ip", "netns", "exec", server.namespace, "nft", "delete table inet cut"], check=True, timeout=10)
-
-    def test_a_leader_that_is_cut_off_is_replaced_and_follows_when_it_is_healed(self):
-        for server in self.servers:
-            server.start()
-        old = self.wait_for_leader(self.servers)
-        self.wait_for_links(self.servers, 2)
-        rest = [server for server in self.servers if server is not old]
-
-        self.cut(old)
-        new = self.wait_for_leader(rest)
-        wait_until("the old one no longer leads", lambda: not old.leads())
-        wait_until("the others have given its links up", lambda: all(server.links() == 1 for server in rest), 20)
-
-        self.heal(old)
-        self.wait_for_links(self.servers, 2)
-        wait_until("it follows", lambda: old.metrics().get("roster_raft_applied_index")
-                   == new.metrics().get("roster_raft_applied_index"))
-        self.assertEqual(len([server for server in self.servers if server.leads()]), 1)
 
 
 if __name__ == "__main__":
