@@ -50,6 +50,19 @@ struct DnsRecordConfig {
     std::optional<std::chrono::seconds> ttl = {};  // default: dns.ttl
 };
 
+// What must not be printed: it has no text form.
+struct Secret {
+    std::string octets;
+};
+
+// [[dns.key]]: a secret that we share with whoever signs with it (TSIG).
+struct DnsKeyConfig {
+    std::string name;
+    std::string algorithm = "hmac-sha256";
+    Secret secret;
+    std::size_t mac_bits_min = 0;  // of a signature that is cut short; 0: none may be
+};
+
 struct DnsConfig {
     bool enabled = true;
     std::vector<std::string> listen{"127.0.0.1:8600"};
@@ -65,6 +78,7 @@ struct DnsConfig {
     bool only_passing = false;               // as Consul: warning instances are answered too
     std::vector<std::string> reverse;  // prefixes that are ours: "10.0.0.0/8"; loopback always
     std::vector<DnsRecordConfig> records;
+    std::vector<DnsKeyConfig> keys;
     std::vector<std::string> allow = private_networks;  // who is answered; this host always is
     // Whose addresses nobody forges: no limits of rate or size.
     std::vector<std::string> trusted = private_networks;

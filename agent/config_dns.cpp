@@ -1,5 +1,6 @@
 #include "agent/config_dns.hpp"
 
+#include "agent/config_dns_keys.hpp"
 #include "agent/endpoint.hpp"
 
 namespace agent {
@@ -89,6 +90,7 @@ void read_dns(TableReader& in, DnsConfig& dns) {
     in.take("identity", dns.identity, text());
     in.take("version", dns.version, text());
     read_dns_records(in, dns);
+    read_dns_keys(in, dns);
     read_dns_limits(in, dns);
     read_dns_tls(in, dns, address);
     in.finish();

@@ -27,6 +27,7 @@ enum class Rcode : std::uint16_t {
     name_error = 3,
     not_implemented = 4,
     refused = 5,
+    not_auth = 9,
     bad_version = 16,
     bad_cookie = 23,
 };

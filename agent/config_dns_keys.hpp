@@ -1,0 +1,21 @@
+#pragma once
+// [[dns.key]]: the secrets of the configuration that messages are signed with.
+//
+// Fed by:  config_dns.cpp.
+// Thread:  any.
+// Fails:   ConfigErrors, through the reader; none of them tells a secret.
+
+#include "agent/config_table.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace agent {
+
+void read_dns_keys(TableReader& in, DnsConfig& dns);
+
+// RFC 4648 §4, with its padding. Empty for what is not base64, or nothing at all.
+std::optional<Secret> parse_secret(std::string_view base64);
+
+}  // namespace agent
