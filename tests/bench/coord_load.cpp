@@ -1,12 +1,13 @@
-// Loads a ZooKeeper server, any that speaks the protocol, and says what it cost the server.
+// Loads ZooKeeper servers, any that speak the protocol, and says what it cost the servers.
 //
-//   coord_load ADDRESS:PORT SERVER_PID create|set|get|mixed SESSIONS OUTSTANDING SECONDS
-//   coord_load ADDRESS:PORT SERVER_PID fill ZNODES          parents of 1000 children each
-//   coord_load ADDRESS:PORT SERVER_PID idle SESSIONS SECONDS
-//   coord_load ADDRESS:PORT SERVER_PID watch SESSIONS ROUNDS
+//   coord_load SERVERS PIDS create|set|get|mixed SESSIONS OUTSTANDING SECONDS
+//   coord_load SERVERS PIDS fill ZNODES          parents of 1000 children each
+//   coord_load SERVERS PIDS idle SESSIONS SECONDS
+//   coord_load SERVERS PIDS watch SESSIONS ROUNDS
 //
-// Data are 100 bytes. Prints one line of JSON per figure taken; times are seconds. `idle` keeps its
-// sessions until its input ends.
+// SERVERS are ADDRESS:PORT,..., among which the sessions are dealt out; PIDS the processes whose costs are
+// counted. Data are 100 bytes. Prints one line of JSON per figure taken; times are seconds, `pause` the
+// longest that a session waited for its next reply. `idle` keeps its sessions until its input ends.
 
 #include "tests/bench/load_client.hpp"
 
@@ -20,6 +21,7 @@
 #include <functional>
 #include <poll.h>
 #include <random>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <time.h>
@@ -57,33 +59,46 @@ double percentile(std::vector<float>& values, double share) {
     return static_cast<double>(*at);
 }
 
-struct Server {
-    std::string host;
-    std::uint16_t port = 0;
+struct Process {
     pid_t pid = 0;
     clockid_t clock{};  // of its processor time, all threads, to the nanosecond
+};
+
+struct Servers {
+    std::vector<LoadClient::Address> addresses;
+    std::vector<Process> processes;
 
     [[nodiscard]] double resident_mb() const {
-        std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
-        double total = 0;
-        double resident = 0;
-        statm >> total >> resident;
-        return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
+        double sum = 0;
+        for (const auto& process : processes) {
+            std::ifstream statm("/proc/" + std::to_string(process.pid) + "/statm");
+            double total = 0;
+            double resident = 0;
+            statm >> total >> resident;
+            sum += resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
+        }
+        return sum;
+    }
+
+    [[nodiscard]] double processor_time() const {
+        double sum = 0;
+        for (const auto& process : processes) sum += processor_seconds(process.clock);
+        return sum;
     }
 };
 
-// Processor time of the server and of this program, from when it is made.
+// Processor time of the servers and of this program, from when it is made.
 class Meter {
 public:
-    explicit Meter(const Server& server)
-        : server_(server),
+    explicit Meter(const Servers& servers)
+        : servers_(servers),
           begin_(Clock::now()),
-          server_begin_(processor_seconds(server.clock)),
+          server_begin_(servers.processor_time()),
           own_begin_(processor_seconds(CLOCK_PROCESS_CPUTIME_ID)) {}
 
     void stop() {
         seconds = seconds_between(begin_, Clock::now());
-        server_cpu = processor_seconds(server_.clock) - server_begin_;
+        server_cpu = servers_.processor_time() - server_begin_;
         own_cpu = processor_seconds(CLOCK_PROCESS_CPUTIME_ID) - own_begin_;
     }
 
@@ -92,7 +107,7 @@ public:
     double own_cpu = 0;
 
 private:
-    const Server& server_;
+    const Servers& servers_;
     Clock::time_point begin_;
     double server_begin_;
     double own_begin_;
@@ -136,6 +151,7 @@ public:
     std::size_t replies = 0;
     std::size_t errors = 0;
     std::vector<float> latencies;  // in seconds
+    double pause = 0;              // the longest that a session waited for its next reply
     [[nodiscard]] Clock::time_point now() const { return now_; }
 
 private:
@@ -143,6 +159,7 @@ private:
         std::vector<Clock::time_point> sent;  // a ring: replies come in the order of requests
         std::size_t first = 0;
         std::size_t count = 0;
+        Clock::time_point replied{};
     };
 
     void step() {
@@ -163,6 +180,10 @@ private:
         if (reply.error != 0) ++errors;
         if (!std::exchange(in_batch_, true)) now_ = Clock::now();
         latencies.push_back(static_cast<float>(seconds_between(line.sent[line.first], now_)));
+        if (line.replied != Clock::time_point{}) {
+            pause = std::max(pause, seconds_between(line.replied, now_));
+        }
+        line.replied = now_;
         line.first = (line.first + 1) % outstanding_;
         --line.count;
     }
@@ -217,12 +238,12 @@ Pipeline::Next requests_of(const std::string& kind, LoadClient& client, const st
     };
 }
 
-void load(const Server& server,
+void load(const Servers& servers,
           const std::string& kind,
           std::size_t sessions,
           std::size_t outstanding,
           double seconds) {
-    LoadClient client(server.host, server.port, session_timeout);
+    LoadClient client(servers.addresses, session_timeout);
     client.open(sessions);
     Pipeline pipeline(client, outstanding, requests_of(kind, client, make_root(client)));
     pipeline.start();
@@ -233,26 +254,29 @@ void load(const Server& server,
     until(seconds / 10);  // The first requests meet an idle server.
     pipeline.replies = 0;
     pipeline.latencies.clear();
-    Meter meter(server);
+    pipeline.pause = 0;
+    Meter meter(servers);
     until(seconds);
     meter.stop();
     const auto replies = pipeline.replies;
+    const auto pause = pipeline.pause;
     auto latencies = pipeline.latencies;
     pipeline.finish();
     if (pipeline.errors != 0) throw std::runtime_error("some requests failed");
     std::printf("{\"ops\": %zu, \"seconds\": %.6f, \"server_cpu\": %.6f, \"own_cpu\": %.6f, "
-                "\"p50\": %.6f, \"p99\": %.6f}\n",
+                "\"p50\": %.6f, \"p99\": %.6f, \"pause\": %.6f}\n",
                 replies,
                 meter.seconds,
                 meter.server_cpu,
                 meter.own_cpu,
                 percentile(latencies, .5),
-                percentile(latencies, .99));
+                percentile(latencies, .99),
+                pause);
     client.close();
 }
 
-void fill(const Server& server, std::size_t znodes) {
-    LoadClient client(server.host, server.port, session_timeout);
+void fill(const Servers& servers, std::size_t znodes) {
+    LoadClient client(servers.addresses, session_timeout);
     client.open(1);
     const auto root = make_root(client);
     const auto parent = RequestTemplate::create(root + "/###", "");
@@ -266,7 +290,7 @@ void fill(const Server& server, std::size_t znodes) {
                           std::string& out, std::int32_t xid) {
                           child.append_to(out, xid, std::min(made++, znodes - 1));
                       });
-    Meter meter(server);
+    Meter meter(servers);
     pipeline.start();
     pipeline.run([&] { return made >= znodes; });
     pipeline.finish();
@@ -276,15 +300,15 @@ void fill(const Server& server, std::size_t znodes) {
     std::printf("{\"seconds\": %.6f, \"server_cpu\": %.6f, \"resident_mb\": %.1f}\n",
                 meter.seconds,
                 meter.server_cpu,
-                server.resident_mb());
+                servers.resident_mb());
     client.close();
 }
 
 // Each session pings as a client does: after a third of its timeout; all of them evenly spread.
-void idle(const Server& server, std::size_t sessions, double seconds) {
-    LoadClient client(server.host, server.port, session_timeout);
-    const auto before = server.resident_mb();
-    Meter opening(server);
+void idle(const Servers& servers, std::size_t sessions, double seconds) {
+    LoadClient client(servers.addresses, session_timeout);
+    const auto before = servers.resident_mb();
+    Meter opening(servers);
     client.open(sessions);
     opening.stop();
 
@@ -299,7 +323,7 @@ void idle(const Server& server, std::size_t sessions, double seconds) {
         client.poll(
             milliseconds(1), [](auto...) {}, [](auto) {});
     };
-    Meter meter(server);
+    Meter meter(servers);
     while (seconds_between(begin, Clock::now()) < seconds) turn();
     meter.stop();
     std::printf(
@@ -311,7 +335,7 @@ void idle(const Server& server, std::size_t sessions, double seconds) {
         meter.server_cpu,
         pings,
         before,
-        server.resident_mb());
+        servers.resident_mb());
     std::fflush(stdout);
     pollfd input{STDIN_FILENO, POLLIN, 0};
     while (::poll(&input, 1, 0) == 0) turn();
@@ -326,8 +350,8 @@ void gather() {
 }
 
 // From sending the change to having read the notification of the last of `sessions`.
-void watch(const Server& server, std::size_t sessions, std::size_t rounds) {
-    LoadClient client(server.host, server.port, session_timeout);
+void watch(const Servers& servers, std::size_t sessions, std::size_t rounds) {
+    LoadClient client(servers.addresses, session_timeout);
     client.open(sessions + 1);
     const auto path = make_root(client) + "/watched";
     expect_ok(client.ask(0, RequestTemplate::create(path, data)), "cannot create");
@@ -346,7 +370,7 @@ void watch(const Server& server, std::size_t sessions, std::size_t rounds) {
             if (i % 100 == 0) client.poll(milliseconds(0), count, [](auto) {});
         }
         while (replies < sessions) client.poll(milliseconds(100), count, [](auto) {});
-        Meter meter(server);
+        Meter meter(servers);
         set.append_to(client.out(sessions), 1);
         client.send(sessions);
         while (told < sessions) {
@@ -374,28 +398,45 @@ Number parse(const std::string& text) {
     return number;
 }
 
+std::vector<std::string> split(const std::string& list) {
+    std::vector<std::string> parts;
+    std::istringstream in(list);
+    for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
+    return parts;
+}
+
+Servers servers_of(const std::string& addresses, const std::string& pids) {
+    Servers servers;
+    for (const auto& address : split(addresses)) {
+        const auto colon = address.rfind(':');
+        if (colon == std::string::npos) throw std::runtime_error("expected ADDRESS:PORT");
+        servers.addresses.push_back(
+            {address.substr(0, colon), parse<std::uint16_t>(address.substr(colon + 1))});
+    }
+    for (const auto& pid : split(pids)) {
+        Process process{parse<pid_t>(pid), {}};
+        if (clock_getcpuclockid(process.pid, &process.clock) != 0) {
+            throw std::runtime_error("no such process: " + pid);
+        }
+        servers.processes.push_back(process);
+    }
+    return servers;
+}
+
 void run(const std::vector<std::string>& arguments) {
     if (arguments.size() < 4) throw std::runtime_error("see the beginning of coord_load.cpp");
-    const auto colon = arguments[0].rfind(':');
-    if (colon == std::string::npos) throw std::runtime_error("expected ADDRESS:PORT");
-    Server server{arguments[0].substr(0, colon),
-                  parse<std::uint16_t>(arguments[0].substr(colon + 1)),
-                  parse<pid_t>(arguments[1]),
-                  {}};
-    if (clock_getcpuclockid(server.pid, &server.clock) != 0) {
-        throw std::runtime_error("no such process: " + arguments[1]);
-    }
+    const auto servers = servers_of(arguments[0], arguments[1]);
     const auto& what = arguments[2];
     const auto count = parse<std::size_t>(arguments[3]);
     if (what == "fill") {
-        fill(server, count);
+        fill(servers, count);
     } else if (what == "idle" && arguments.size() > 4) {
-        idle(server, count, parse<double>(arguments[4]));
+        idle(servers, count, parse<double>(arguments[4]));
     } else if (what == "watch" && arguments.size() > 4) {
-        watch(server, count, parse<std::size_t>(arguments[4]));
+        watch(servers, count, parse<std::size_t>(arguments[4]));
     } else if (arguments.size() > 5) {
         const auto outstanding = parse<std::size_t>(arguments[4]);
-        load(server, what, count, outstanding, parse<double>(arguments[5]));
+        load(servers, what, count, outstanding, parse<double>(arguments[5]));
     } else {
         throw std::runtime_error("see the beginning of coord_load.cpp");
     }

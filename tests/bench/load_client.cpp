@@ -89,9 +89,8 @@ void RequestTemplate::append_to(std::string& out, std::int32_t xid, std::size_t 
     }
 }
 
-LoadClient::LoadClient(std::string host, std::uint16_t port, std::chrono::milliseconds timeout)
-    : host_(std::move(host)),
-      port_(port),
+LoadClient::LoadClient(std::vector<Address> addresses, std::chrono::milliseconds timeout)
+    : addresses_(std::move(addresses)),
       timeout_(timeout),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       buffer_(std::size_t{256} << 10U) {
@@ -116,14 +115,15 @@ void LoadClient::open(std::size_t count) {
 }
 
 void LoadClient::begin_session() {
+    const auto& address = addresses_[sessions_.size() % addresses_.size()];
     auto& session = sessions_.emplace_back();
     session.descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (session.descriptor < 0) fail("socket (is the limit of open files too low?)");
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_port = htons(port_);
-    if (::inet_pton(AF_INET, host_.c_str(), &to.sin_addr) != 1) {
-        throw std::runtime_error("not an IPv4 address: " + host_);
+    to.sin_port = htons(address.port);
+    if (::inet_pton(AF_INET, address.host.c_str(), &to.sin_addr) != 1) {
+        throw std::runtime_error("not an IPv4 address: " + address.host);
     }
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the sockets API
     if (::connect(session.descriptor, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {

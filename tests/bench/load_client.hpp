@@ -46,7 +46,13 @@ public:
     // All the replies that were there have been handed over.
     using Drained = std::function<void(std::size_t session)>;
 
-    LoadClient(std::string host, std::uint16_t port, std::chrono::milliseconds timeout);
+    struct Address {
+        std::string host;
+        std::uint16_t port = 0;
+    };
+
+    // The sessions are dealt out among the addresses.
+    LoadClient(std::vector<Address> addresses, std::chrono::milliseconds timeout);
     ~LoadClient();
     LoadClient(const LoadClient&) = delete;
     LoadClient& operator=(const LoadClient&) = delete;
@@ -78,8 +84,7 @@ private:
     void receive(std::size_t index, const Replied& replied);
     void take_frame(std::size_t index, std::string_view frame, const Replied& replied);
 
-    const std::string host_;
-    const std::uint16_t port_;
+    const std::vector<Address> addresses_;
     const std::chrono::milliseconds timeout_;
     int epoll_;
     std::vector<Session> sessions_;

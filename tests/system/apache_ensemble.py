@@ -10,6 +10,7 @@ import tempfile
 
 from roster import wait_until
 
+SMALL = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 JARS = ":".join(["/etc/zookeeper/conf", *map(str, pathlib.Path("/usr/share/java").glob("*.jar"))])
 
 
@@ -21,8 +22,8 @@ def free_ports(count):
 
 
 class Server:
-    def __init__(self, directory, number, port, members):
-        self.directory, self.port, self.process = directory / str(number), port, None
+    def __init__(self, directory, number, port, members, java):
+        self.directory, self.port, self.process, self.java = directory / str(number), port, None, java
         self.directory.mkdir()
         (self.directory / "myid").write_text(f"{number}\n")
         (self.directory / "zoo.cfg").write_text(
@@ -32,7 +33,7 @@ class Server:
     def start(self):
         with open(self.directory / "log", "a") as log:
             self.process = subprocess.Popen(
-                ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", JARS,
+                ["java", *self.java, "-cp", JARS,
                  "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(self.directory / "zoo.cfg")],
                 stdout=log, stderr=log, cwd=self.directory)
 
@@ -66,12 +67,15 @@ class Server:
 
 
 class ApacheEnsemble:
+    def __init__(self, java=SMALL):
+        self.java = java
+
     def __enter__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roster-ensemble-"))
         ports = free_ports(9)
         members = "".join(f"server.{i + 1}=127.0.0.1:{ports[3 * i]}:{ports[3 * i + 1]};127.0.0.1:{ports[3 * i + 2]}\n"
                           for i in range(3))
-        self.servers = [Server(self.directory, i + 1, ports[3 * i + 2], members) for i in range(3)]
+        self.servers = [Server(self.directory, i + 1, ports[3 * i + 2], members, self.java) for i in range(3)]
         try:
             for server in self.servers:
                 server.start()

@@ -58,6 +58,10 @@ peer_plain = true
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    @property
+    def address(self):
+        return f"{self.host}:{self.client_port}"
+
     def request(self, method, path, body=None, timeout=10):
         connection = http.client.HTTPConnection(self.host, self.http_port, timeout=timeout)
         with contextlib.closing(connection):

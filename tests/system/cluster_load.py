@@ -16,7 +16,7 @@ ANSWER = 30.0  # seconds: whoever waits longer for a reply has found a fault
 
 
 def addresses(servers):
-    return ",".join(f"{server.host}:{server.client_port}" for server in servers)
+    return ",".join(server.address for server in servers)
 
 
 class Writer(threading.Thread):
