@@ -77,6 +77,8 @@ struct DnsConfig {
     unsigned zone_healthy_percent_min = 50;  // of its instances; below, all zones are alike
     bool only_passing = false;               // as Consul: warning instances are answered too
     std::vector<std::string> reverse;  // prefixes that are ours: "10.0.0.0/8"; loopback always
+    // Services that are found by browsing (DNS-SD): by name, by "prefix*", by "*"; none: no such names.
+    std::vector<std::string> browse = {"*"};
     std::vector<DnsRecordConfig> records;
     std::vector<DnsKeyConfig> keys;
     std::vector<std::string> allow = private_networks;  // who is answered; this host always is

@@ -87,6 +87,7 @@ void read_dns(TableReader& in, DnsConfig& dns) {
     in.take("only_passing", dns.only_passing, boolean());
     in.take_list(
         "reverse", dns.reverse, text_that("a prefix such as \"10.0.0.0/8\"", is_ip_prefix));
+    in.take_list("browse", dns.browse, text());
     in.take("identity", dns.identity, text());
     in.take("version", dns.version, text());
     read_dns_records(in, dns);

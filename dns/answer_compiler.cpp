@@ -12,6 +12,7 @@ void AnswerCompiler::apply(const agent::Publication& publication) {
     for (const auto& service : publication.services) services_.update(service);
     for (const auto& name : publication.removed_services) services_.remove(name);
     for (const auto& name : publication.removed_nodes) nodes_.remove(name);
+    services_.publish();
     reverse_.publish([this](ReverseNames::Side side, const Labels& key) {
         return side == ReverseNames::Side::node ? nodes_.reverse_target(key)
                                                 : services_.reverse_target(key);

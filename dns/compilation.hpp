@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace dns {
 
@@ -29,6 +30,8 @@ struct CompilerOptions {
     std::size_t tags_max = 256;      // of one service
     std::size_t ports_max = 64;      // of one service: those that have names
     std::size_t tag_sets_max = 256;  // of one service: names with several tags
+    // Services that are found by browsing: by name, by "prefix*", by "*". None: no such names.
+    std::vector<std::string> browse = {};
 };
 
 struct CompilerCounters {

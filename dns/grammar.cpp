@@ -12,11 +12,13 @@ constexpr std::string_view arpa{"\4arpa\0", 6};
 constexpr std::string_view service_label{"\7service"};
 
 bool is_service_label(std::string_view name) {
-    return name.find('.') == std::string_view::npos && name.size() <= label_bytes_max;
+    return name.find('.') == std::string_view::npos && name.size() <= label_bytes_max &&
+           name != "*";
 }
 
 // The labels of <name>.<kind>; dots in the name separate labels.
 std::optional<Labels> dotted(std::string_view name, std::string_view kind) {
+    if (name == "*" || name.starts_with("*.")) return std::nullopt;
     Labels labels;
     while (!name.empty()) {
         const auto dot = name.find('.');
@@ -29,6 +31,12 @@ std::optional<Labels> dotted(std::string_view name, std::string_view kind) {
 }
 
 bool is_underscored(Octets label) { return label[0] == '_'; }
+
+// _web._tcp and _web._primary, but for what DNS-SD has its own names below.
+bool is_service_spelling(const QueryName& name) {
+    if (!is_underscored(name.label(0)) || !is_underscored(name.label(1))) return false;
+    return text(name.label(0)) != "_dns-sd" || text(name.label(1)) != "_udp";
+}
 
 // _web._tcp becomes web.service, _web._primary becomes primary.web.service. False for "_" alone.
 bool compose(Octets service, Octets tag, Place& place) {
@@ -153,7 +161,7 @@ void Grammar::locate_forward(const QueryName& name, std::size_t labels, Place& p
     place.kind = Kind::key;
     place.key = name.whole().first(end);
     const std::size_t service_labels = kind == "service" ? labels - 1 : labels;
-    if (service_labels == 2 && is_underscored(name.label(0)) && is_underscored(name.label(1)) &&
+    if (service_labels == 2 && is_service_spelling(name) &&
         !compose(name.label(0), name.label(1), place)) {
         place.kind = Kind::missing;
         place.key = {};
@@ -203,6 +211,23 @@ std::optional<Labels> Grammar::node_key(std::string_view node) {
     return dotted(fold(node), "node");
 }
 
+std::optional<Labels> Grammar::type_of(std::string_view service) {
+    Labels labels;
+    if (!is_service_label(service) || !append_label(labels, "_" + std::string(service))) {
+        return std::nullopt;
+    }
+    append_label(labels, "_tcp");
+    return labels;
+}
+
+std::optional<Labels> Grammar::subtype_key(std::string_view tag, std::string_view service) {
+    const auto type = type_of(service);
+    Labels labels;
+    if (!type || !append_label(labels, "_" + fold(tag))) return std::nullopt;
+    append_label(labels, "_sub");
+    return labels + fold(*type);
+}
+
 std::vector<Labels> Grammar::implied_by_tag(std::string_view tag) {
     Labels labels;
     if (!append_label(labels, "_" + fold(tag))) return {};
@@ -212,7 +237,7 @@ std::vector<Labels> Grammar::implied_by_tag(std::string_view tag) {
 std::optional<Labels> Grammar::target(std::optional<Labels> labels) const {
     if (!labels) return std::nullopt;
     append_label(*labels, datacenter_);
-    if (labels->size() + forward_.apex.size() > name_bytes_max) return std::nullopt;
+    if (!fits(*labels)) return std::nullopt;
     return labels;
 }
 

@@ -10,9 +10,11 @@
 //   <service>.service   [<tag>. …]<tag>.<service>.service   _<service>._<tag|tcp>[.service]
 //   _<port>._tcp.<service>.service
 //   <node>.node         <hex address>.addr        ns
+//   <instance>._<service>._tcp   _<tag>._sub._<service>._tcp   <what>._dns-sd._udp   (RFC 6763)
 //
 // each with an optional .<datacenter> before the domain. A service, or a service with a tag, has one
-// key however it was asked for, with several tags in whatever order. A node's name may have dots, a service's or a tag's may not.
+// key however it was asked for, with several tags in whatever order. A node's name may have dots, a
+// service's or a tag's may not. No name begins with an asterisk: it would answer for others (RFC 4592).
 
 #include "dns/address.hpp"
 #include "dns/name.hpp"
@@ -76,6 +78,14 @@ public:
     // _<port>._tcp.<service>.service
     static std::optional<Labels> port_key(std::string_view port, std::string_view service);
     static std::optional<Labels> node_key(std::string_view node);
+    // _<service>._tcp, as DNS-SD calls the service; case kept.
+    static std::optional<Labels> type_of(std::string_view service);
+    // _<tag>._sub._<service>._tcp
+    static std::optional<Labels> subtype_key(std::string_view tag, std::string_view service);
+    // Whether a name is short enough below the domain.
+    [[nodiscard]] bool fits(const Labels& labels) const {
+        return labels.size() + forward_.apex.size() <= name_bytes_max;
+    }
     // The names that exist only because _<service>._<tag> does; "tcp" stands for every service.
     static std::vector<Labels> implied_by_tag(std::string_view tag);
 

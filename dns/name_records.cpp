@@ -12,8 +12,9 @@ namespace {
 
 // What is left of a message over TCP after the longest question and OPT.
 constexpr std::size_t answer_bytes_max = 65'535 - header_bytes - name_bytes_max - 4 - opt_bytes_max;
-// RFC 6763 §6.2 wants TXT small; this only keeps one node's metadata from filling a message.
+// Keeps one node's metadata from filling a message.
 constexpr std::size_t txt_bytes_max = 4096;
+constexpr std::size_t attributes_bytes_max = 1300;  // RFC 6763 §6.2
 
 bool is_hostname(std::string_view text) {
     return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
@@ -50,11 +51,68 @@ std::string txt_text(const std::string& key, const std::string& value) {
 
 std::uint32_t count_of(std::chrono::seconds ttl) { return static_cast<std::uint32_t>(ttl.count()); }
 
+// RFC 6763 §6.4.
+bool is_attribute(std::string_view key) {
+    return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+        return c >= ' ' && c <= '~' && c != '=';
+    });
+}
+
+struct Attributes {
+    std::vector<std::uint8_t> rdata;
+    std::size_t left_out = 0;
+};
+
+// RFC 6763 §6: strings "key=value" of at most 255 octets.
+Attributes attributes_of(const std::map<std::string, std::string>& meta) {
+    Attributes made;
+    for (const auto& [key, value] : meta) {
+        if (is_setting(key)) continue;
+        const std::size_t size = key.size() + 1 + value.size();
+        if (!is_attribute(key) || size > 255 ||
+            made.rdata.size() + 1 + size > attributes_bytes_max) {
+            ++made.left_out;
+            continue;
+        }
+        append(made.rdata, octets(static_cast<char>(size) + key + "=" + value));
+    }
+    if (made.rdata.empty()) made.rdata.push_back(0);
+    return made;
+}
+
+std::vector<std::uint8_t>
+srv_rdata(const Selected& selected, std::uint16_t port, const Target& target) {
+    std::vector<std::uint8_t> rdata;
+    append_u16(rdata, selected.priority);
+    append_u16(rdata, selected.weight);
+    append_u16(rdata, port);
+    append(rdata, octets(target.name));
+    return rdata;
+}
+
 }  // namespace
 
 std::optional<Labels> parse_hostname(std::string_view text) {
     if (!is_hostname(text)) return std::nullopt;
     return parse_name(text);
+}
+
+// The node's name if it leads to this address; it does not while the node is not published.
+std::optional<Target> find_target(const Grammar& grammar,
+                                  const agent::InstanceView& instance,
+                                  const std::string& address) {
+    const auto ip = parse_ip(address);
+    if (!ip) {
+        const auto host = parse_hostname(address);
+        if (!host) return std::nullopt;
+        return Target{*host, {}, {}};
+    }
+    std::optional<Labels> owner;
+    if (instance.node && address == instance.node->record.address) {
+        owner = grammar.node_target(instance.record.node);
+    }
+    if (!owner) owner = grammar.address_target(*ip);
+    return Target{*owner + grammar.domain(), *owner, ip};
 }
 
 NameRecords::NameRecords(Compilation& compilation, std::chrono::seconds ttl)
@@ -86,25 +144,35 @@ void NameRecords::add_txt(const std::map<std::string, std::string>& meta) {
 }
 
 void NameRecords::add_srv(const Selected& selected, const agent::TaggedAddress& at_port) {
-    const auto& instance = *selected.instance;
-    const auto& address = at_port.address;
-    std::vector<std::uint8_t> rdata;
-    append_u16(rdata, selected.priority);
-    append_u16(rdata, selected.weight);
-    append_u16(rdata, at_port.port);
-    if (const auto ip = parse_ip(address)) {
-        const Labels owner = target_owner(instance, address, *ip);
-        append(rdata, octets(owner));
-        append(rdata, octets(compilation_.grammar.domain()));
-        if (add(Slot::srv, rr::srv, rdata)) add_extra(owner, *ip);
-    } else if (const auto host = parse_hostname(address)) {
-        append(rdata, octets(*host));
-        add(Slot::srv, rr::srv, rdata);
+    const auto target = find_target(compilation_.grammar, *selected.instance, at_port.address);
+    if (!target) return;
+    if (add(Slot::srv, rr::srv, srv_rdata(selected, at_port.port, *target))) {
+        add_address_of(*target, Slot::srv);
     }
 }
 
 void NameRecords::add_ptr(const Labels& target) {
     add(Slot::ptr, rr::ptr, octets(target + compilation_.grammar.domain()));
+}
+
+// RFC 6763 §12.1.
+void NameRecords::add_instance(const Labels& name, const Selected& selected, bool described) {
+    if (!add(Slot::ptr, rr::ptr, octets(name + compilation_.grammar.domain())) || !described)
+        return;
+    const auto& instance = *selected.instance;
+    auto& pointers = at(Slot::ptr);
+    const auto target = find_target(compilation_.grammar, instance, instance.address());
+    if (!target) return;
+    const auto& service = instance.record.service;
+    pointers.add_extra(name, rr::srv, ttl_, srv_rdata(selected, service.port, *target));
+    pointers.add_extra(name, rr::txt, ttl_, attributes_of(service.meta).rdata);
+    add_address_of(*target, Slot::ptr);
+}
+
+void NameRecords::add_attributes(const std::map<std::string, std::string>& meta) {
+    const auto made = attributes_of(meta);
+    add(Slot::txt, rr::txt, made.rdata);
+    compilation_.counters.records_left_out.add(made.left_out);
 }
 
 AnswerSet NameRecords::build() {
@@ -135,20 +203,11 @@ bool NameRecords::add(Slot slot, std::uint16_t type, Octets rdata, std::uint16_t
     return true;
 }
 
-void NameRecords::add_extra(const Labels& owner, const IpAddress& ip) {
-    if (!owners_.insert(owner).second) return;
-    at(Slot::srv).add_extra(
-        owner, ip.is_v4() ? rr::a : rr::aaaa, count_of(compilation_.options.ttl), ip.octets());
-}
-
-// The node's name if it leads to this address; it does not while the node is not published.
-Labels NameRecords::target_owner(const agent::InstanceView& instance,
-                                 const std::string& address,
-                                 const IpAddress& ip) const {
-    if (instance.node && address == instance.node->record.address) {
-        if (auto node = compilation_.grammar.node_target(instance.record.node)) return *node;
-    }
-    return compilation_.grammar.address_target(ip);
+void NameRecords::add_address_of(const Target& target, Slot beside) {
+    if (!target.ip || !owners_.emplace(beside, target.owner).second) return;
+    const auto ttl = count_of(compilation_.options.ttl);
+    const auto& ip = *target.ip;
+    at(beside).add_extra(target.owner, ip.is_v4() ? rr::a : rr::aaaa, ttl, ip.octets());
 }
 
 }  // namespace dns

@@ -23,11 +23,24 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace dns {
 
 // A name fit for hosts, in wire form.
 std::optional<Labels> parse_hostname(std::string_view text);
+
+// What the records of an instance lead to.
+struct Target {
+    Labels name;                  // complete
+    Labels owner;                 // the same relative to the domain; empty: a hostname
+    std::optional<IpAddress> ip;  // if it is one of ours
+};
+
+// Empty if `address` is neither an address nor a hostname.
+std::optional<Target> find_target(const Grammar& grammar,
+                                  const agent::InstanceView& instance,
+                                  const std::string& address);
 
 class NameRecords {
 public:
@@ -40,22 +53,23 @@ public:
     // With the target's address among the additional records, if the target is ours.
     void add_srv(const Selected& selected, const agent::TaggedAddress& at_port);
     void add_ptr(const Labels& target);  // relative to the domain
+    // A pointer to an instance of DNS-SD along with its own records, if `described`.
+    void add_instance(const Labels& name, const Selected& selected, bool described);
+    // The one TXT record of an instance of DNS-SD; it has at least an empty string.
+    void add_attributes(const std::map<std::string, std::string>& meta);
 
     [[nodiscard]] AnswerSet build();
 
 private:
     AnswerBuilder& at(Slot slot) { return builders_[static_cast<std::size_t>(slot)]; }
     bool add(Slot slot, std::uint16_t type, Octets rdata, std::uint16_t weight = 1);
-    void add_extra(const Labels& owner, const IpAddress& ip);
-    [[nodiscard]] Labels target_owner(const agent::InstanceView& instance,
-                                      const std::string& address,
-                                      const IpAddress& ip) const;
+    void add_address_of(const Target& target, Slot beside);
 
     Compilation& compilation_;
     std::uint32_t ttl_;
     std::array<AnswerBuilder, slot_count> builders_;
     std::map<std::pair<Slot, std::string>, std::size_t> seen_;
-    std::set<Labels> owners_;
+    std::set<std::pair<Slot, Labels>> owners_;  // of additional addresses
 };
 
 }  // namespace dns

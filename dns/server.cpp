@@ -105,7 +105,8 @@ struct Server::Parts {
                              .zone = options.config.prefer_zone ? options.zone : "",
                              .zone_healthy_percent_min = options.config.zone_healthy_percent_min},
                .node = options.node,
-               .address = options.address}),
+               .address = options.address,
+               .browse = options.config.browse}),
           responder(table, grammar, responder_options(options)) {
         const auto& config = options.config;
         for (const auto& record : config.records) {

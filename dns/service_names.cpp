@@ -27,7 +27,7 @@ agent::TaggedAddress endpoint(const agent::InstanceView& instance, std::string_v
 }  // namespace
 
 ServiceNames::ServiceNames(Compilation& compilation, ReverseNames& reverse)
-    : compilation_(compilation), reverse_(reverse) {
+    : compilation_(compilation), reverse_(reverse), browse_(compilation) {
     compilation_.table.hold(Space::forward, "\7service");
     compilation_.table.hold(Space::forward, "\4addr");
 }
@@ -36,7 +36,11 @@ void ServiceNames::update(const std::shared_ptr<const agent::ServiceView>& view)
     const auto key = Grammar::service_key(view->name);
     if (!key) return compilation_.counters.unpublishable.add();
     auto& service = services_[*key];
-    if (service.views.empty()) hold_implied("tcp");
+    if (service.views.empty()) {
+        hold_implied("tcp");
+        service.browsable = browse_.covers(view->name);
+        if (service.browsable) browse_.add_type(*key, view->name);
+    }
     service.views[view->name] = view;
     rebuild(*key, service);
 }
@@ -52,8 +56,12 @@ void ServiceNames::remove(std::string_view name) {
         service.views.erase(view);
         return rebuild(*key, service);
     }
-    for (const auto& tags : service.tags) remove_tags(view->first, tags);
+    for (const auto& tags : service.tags) remove_tags(service, tags);
     rebuild_ports(service, {});
+    if (service.browsable) {
+        browse_.remove_type(*key);
+        browse_.put_instances(name, {}, {}, {}, service.instances);
+    }
     reverse_.track(ReverseNames::Side::service, *key, service.addresses, {});
     compilation_.table.remove(Space::forward, *key);
     release_implied("tcp");
@@ -73,7 +81,14 @@ void ServiceNames::rebuild(const Labels& key, Service& service) {
     }
     Candidates all;
     for (const auto& candidate : candidates) all.push_back(&candidate);
-    compilation_.table.put(Space::forward, key, compile(service.views.begin()->first, all));
+    const auto& name = service.views.begin()->first;
+    const auto selection = select(all, compilation_.options.selection);
+    auto records = compile(name, selection);
+    if (service.browsable) {
+        browse_.add_pointers(name, selection, records);
+        browse_.put_instances(name, all, selection, ttl_of(name, selection), service.instances);
+    }
+    compilation_.table.put(Space::forward, key, records.build());
     rebuild_tags(service, candidates);
     rebuild_ports(service, candidates);
     reverse_.track(ReverseNames::Side::service, key, service.addresses, std::move(addresses));
@@ -100,19 +115,39 @@ void ServiceNames::rebuild_tags(Service& service, const std::vector<Candidate>& 
             if (!has_all(group->first, tags)) continue;
             tagged.insert(tagged.end(), group->second.begin(), group->second.end());
         }
-        compilation_.table.put(
-            Space::forward, Grammar::tags_key(tags, name).value(), compile(name, tagged));
+        put_tags(service, tags, select(tagged, compilation_.options.selection));
         if (tags.size() == 1 && !service.tags.contains(tags)) hold_implied(tags.front());
     }
     for (const auto& tags : service.tags) {
-        if (!chosen.contains(tags)) remove_tags(name, tags);
+        if (!chosen.contains(tags)) remove_tags(service, tags);
     }
     service.tags = std::move(chosen);
 }
 
-void ServiceNames::remove_tags(const std::string& service, const Tags& tags) {
-    compilation_.table.remove(Space::forward, Grammar::tags_key(tags, service).value());
+void ServiceNames::put_tags(const Service& service, const Tags& tags, const Selection& selection) {
+    const auto& name = service.views.begin()->first;
+    compilation_.table.put(
+        Space::forward, Grammar::tags_key(tags, name).value(), compile(name, selection).build());
+    if (const auto key = subtype_of(service, tags)) {
+        NameRecords pointers(compilation_, ttl_of(name, selection));
+        browse_.add_pointers(name, selection, pointers);
+        compilation_.table.put(Space::forward, *key, pointers.build());
+    }
+}
+
+void ServiceNames::remove_tags(const Service& service, const Tags& tags) {
+    const auto& name = service.views.begin()->first;
+    compilation_.table.remove(Space::forward, Grammar::tags_key(tags, name).value());
+    if (const auto key = subtype_of(service, tags)) compilation_.table.remove(Space::forward, *key);
     if (tags.size() == 1) release_implied(tags.front());
+}
+
+// RFC 6763 §7.1: a tag is a subtype, if it is one tag.
+std::optional<Labels> ServiceNames::subtype_of(const Service& service, const Tags& tags) const {
+    if (!service.browsable || tags.size() != 1) return std::nullopt;
+    auto key = Grammar::subtype_key(tags.front(), service.views.begin()->first);
+    if (key && !compilation_.grammar.fits(*key)) key.reset();
+    return key;
 }
 
 // A port's name exists, whatever the health of those that have it.
@@ -134,7 +169,8 @@ void ServiceNames::rebuild_ports(Service& service, const std::vector<Candidate>&
         } else if (ports.size() >= compilation_.options.ports_max) {
             compilation_.counters.ports_left_out.add();
         } else {
-            compilation_.table.put(Space::forward, *key, compile(name, having, port));
+            const auto selection = select(having, compilation_.options.selection);
+            compilation_.table.put(Space::forward, *key, compile(name, selection, port).build());
             ports.insert(port);
         }
     }
@@ -156,11 +192,10 @@ void ServiceNames::release_implied(std::string_view tag) {
 }
 
 // A, AAAA and CNAME have no priority to tell by: they have only those that come first.
-AnswerSet ServiceNames::compile(const std::string& service,
-                                const Candidates& candidates,
-                                std::string_view port) {
-    const auto selection = select(candidates, compilation_.options.selection);
-    NameRecords records(compilation_, selection.ttl ? *selection.ttl : ttl_of(service));
+NameRecords ServiceNames::compile(const std::string& service,
+                                  const Selection& selection,
+                                  std::string_view port) {
+    NameRecords records(compilation_, ttl_of(service, selection));
     bool weighted = false;
     for (const auto& selected : selection.instances) {
         weighted |= selected.weight != selection.instances.front().weight;
@@ -171,10 +206,12 @@ AnswerSet ServiceNames::compile(const std::string& service,
         records.add_srv(selected, at_port);
         records.add_txt(selected.instance->record.service.meta);
     }
-    return records.build();
+    return records;
 }
 
-std::chrono::seconds ServiceNames::ttl_of(const std::string& service) const {
+std::chrono::seconds ServiceNames::ttl_of(const std::string& service,
+                                          const Selection& selection) const {
+    if (selection.ttl) return *selection.ttl;
     const auto& configured = compilation_.options.service_ttl;
     if (configured.empty()) return compilation_.options.ttl;
     if (const auto exact = configured.find(service); exact != configured.end()) {

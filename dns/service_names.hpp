@@ -9,7 +9,9 @@
 // Fails:   what DNS cannot carry, and what is above the limits, is left out and counted.
 
 #include "agent/catalog.hpp"
+#include "dns/browse_names.hpp"
 #include "dns/compilation.hpp"
+#include "dns/name_records.hpp"
 #include "dns/reverse_names.hpp"
 #include "dns/selection.hpp"
 #include "dns/tag_sets.hpp"
@@ -32,6 +34,7 @@ public:
 
     void update(const std::shared_ptr<const agent::ServiceView>& view);
     void remove(std::string_view name);
+    void publish() { browse_.publish(); }  // after a round of changes
     // What the reverse names of a service's addresses lead to.
     [[nodiscard]] std::optional<Labels> reverse_target(const Labels& key) const;
 
@@ -43,22 +46,28 @@ private:
         std::set<Tags> tags;            // alone and together, as in the table now
         std::set<std::string> ports;    // lower-case, as in the table now
         std::set<IpAddress> addresses;  // whose reverse names are ours
+        bool browsable = false;
+        std::vector<Labels> instances;  // of DNS-SD, as in the table now
     };
 
     void rebuild(const Labels& key, Service& service);
     void rebuild_tags(Service& service, const std::vector<Candidate>& candidates);
-    void remove_tags(const std::string& service, const Tags& tags);
+    void put_tags(const Service& service, const Tags& tags, const Selection& selection);
+    void remove_tags(const Service& service, const Tags& tags);
+    [[nodiscard]] std::optional<Labels> subtype_of(const Service& service, const Tags& tags) const;
     void rebuild_ports(Service& service, const std::vector<Candidate>& candidates);
     void hold_implied(std::string_view tag);
     void release_implied(std::string_view tag);
 
     // With a port's name, what the instances have under that name.
-    [[nodiscard]] AnswerSet
-    compile(const std::string& service, const Candidates& candidates, std::string_view port = {});
-    [[nodiscard]] std::chrono::seconds ttl_of(const std::string& service) const;
+    [[nodiscard]] NameRecords
+    compile(const std::string& service, const Selection& selection, std::string_view port = {});
+    [[nodiscard]] std::chrono::seconds ttl_of(const std::string& service,
+                                              const Selection& selection) const;
 
     Compilation& compilation_;
     ReverseNames& reverse_;
+    BrowseNames browse_;
     std::map<Labels, Service, std::less<>> services_;  // by key
 };
 

@@ -41,7 +41,7 @@ Labels key_of(const agent::DnsRecordConfig& record, const Grammar& grammar) {
                (key.size() > label.size() && std::string_view(key).ends_with(label));
     };
     if (key == "\2ns" || is_composed || is_below("\7service") || is_below("\4node") ||
-        is_below("\4addr")) {
+        is_below("\4addr") || is_below("\4_tcp") || is_below("\4_udp")) {
         refuse(record, "belongs to what is registered");
     }
     return key;

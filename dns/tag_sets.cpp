@@ -40,7 +40,8 @@ std::set<Tags> choose_tags(std::string_view service,
     for (const auto& tags : groups) singles.insert(tags.begin(), tags.end());
     std::set<Tags> chosen;
     for (const auto& tag : singles) {
-        if (!Grammar::tags_key({tag}, service)) {
+        // With an underscore in front it would be the name of a port, or of a protocol.
+        if (tag.starts_with('_') || !Grammar::tags_key({tag}, service)) {
             counters.unpublishable.add();
         } else if (chosen.size() >= options.tags_max) {
             counters.tags_left_out.add();

@@ -52,7 +52,7 @@ TEST_F(Compiler, names_that_dns_cannot_carry_are_counted) {
 }
 
 TEST(CompilerLimits, cap_the_records_of_an_answer_and_the_tags_of_a_service) {
-    DnsFace face({.records_max = 5, .tags_max = 2});
+    DnsFace face({.records_max = 5, .tags_max = 2, .browse = {}});
     const auto host1 = make_node("host1", "10.0.0.1");
     std::vector<support::Instance> many;
     for (int i = 0; i < 8; ++i) many.push_back({host1, "10.0.1." + std::to_string(i)});

@@ -64,6 +64,25 @@ TEST(Grammar, the_datacenter_may_stand_before_the_domain_and_no_other_may) {
     EXPECT_EQ(locate(grammar, "dc1.roster.internal"), (Located{Kind::implied, "", apex, ""}));
 }
 
+TEST(Grammar, names_of_dns_sd_are_their_own_keys) {
+    const auto grammar = roster();
+
+    EXPECT_EQ(locate(grammar, "Web-1@host1._web._tcp.dc1.roster.internal"),
+              (Located{Kind::key, "web-1@host1._web._tcp.", apex, ""}));
+    EXPECT_EQ(locate(grammar, "_dns-sd._udp.roster.internal"),
+              (Located{Kind::key, "_dns-sd._udp.", apex, ""}));
+    EXPECT_EQ(locate(grammar, "_dns-sd._tcp.roster.internal"),
+              (Located{Kind::key, "dns-sd.service.", apex, ""}));
+}
+
+TEST(Grammar, no_name_begins_with_an_asterisk) {
+    EXPECT_FALSE(Grammar::service_key("*"));
+    EXPECT_FALSE(Grammar::tags_key({"*"}, "web"));
+    EXPECT_FALSE(Grammar::node_key("*"));
+    EXPECT_FALSE(Grammar::node_key("*.example"));
+    EXPECT_TRUE(Grammar::service_key("a*"));
+}
+
 TEST(Grammar, underscored_names_are_other_spellings_of_the_same_key) {
     const auto grammar = roster();
     const Located web{Kind::key, "web.service.", apex, ""};

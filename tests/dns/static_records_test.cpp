@@ -70,6 +70,8 @@ TEST_F(StaticRecords, are_refused_where_they_are_no_names_of_their_own) {
                              "0a000001.addr",
                              "ns",
                              "_web._tcp",
+                             "printer._ipp._tcp",
+                             "b._dns-sd._udp",
                              "dc1",
                              "x.dc1",
                              "example.com.",

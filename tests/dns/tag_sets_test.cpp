@@ -43,6 +43,18 @@ TEST_F(TagSets, several_tags_select_those_that_have_them_all) {
     EXPECT_EQ(ask("v1.blue.web.service", rr::a), Lines{"NXDOMAIN"});
 }
 
+TEST_F(TagSets, a_tag_that_would_be_the_name_of_a_port_is_none) {
+    const support::Instance both{
+        .node = host1, .tags = {"_metrics", "_tcp"}, .tagged_addresses = {{"metrics", {"", 9}}}};
+    face.publish({make_service("web", {both})}, {host1});
+
+    EXPECT_EQ(ask("_metrics._tcp.web.service", rr::srv),
+              Lines{"1 1 9 Host1.node.dc1.roster.internal."});
+    EXPECT_EQ(face.compiler.counters().unpublishable.value(), 2U);
+    face.remove_services({"web"});
+    EXPECT_EQ(ask("_metrics._tcp.web.service", rr::srv), Lines{"NXDOMAIN"});
+}
+
 TEST(TagSetsLimits, cap_the_sets_of_tags_of_a_service) {
     DnsFace face({.tag_sets_max = 3});
     const auto host1 = make_node("host1", "10.0.0.1");

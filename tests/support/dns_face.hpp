@@ -35,6 +35,7 @@ struct DnsFaceOptions {
     bool version_for_all = false;
     std::vector<std::string> allow = {"192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"};
     std::size_t unverified_bytes_max = 512;
+    std::vector<std::string> browse = {"*"};
 };
 
 class DnsFace {
@@ -50,7 +51,8 @@ public:
                     .address = "192.0.2.1",
                     .records_max = options.records_max,
                     .tags_max = options.tags_max,
-                    .tag_sets_max = options.tag_sets_max}),
+                    .tag_sets_max = options.tag_sets_max,
+                    .browse = options.browse}),
           responder(table,
                     grammar,
                     {.ttl = std::chrono::seconds(5),
