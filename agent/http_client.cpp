@@ -210,6 +210,13 @@ private:
             // Without a length the end of the connection ends the body; many skip TLS's own end.
             if (error == ssl::error::stream_truncated && parser.need_eof()) parser.put_eof(error);
             const auto got = chunk.size() - parser.get().body().size;
+            if (request_.take_body && reply.status >= 200 && reply.status <= 299) {
+                if (!request_.take_body({chunk.data(), got})) {
+                    co_return HttpFailure{"the reply could not be written"};
+                }
+                if (error) co_return HttpFailure{read_sentence(error)};
+                continue;
+            }
             const auto room = request_.body_bytes_max - reply.body.size();
             reply.body.append(chunk.data(), std::min(got, room));
             reply.truncated = got > room;

@@ -30,6 +30,8 @@ struct HttpRequest {
     std::string body;
     std::chrono::milliseconds timeout{10'000};
     std::size_t body_bytes_max = std::size_t{16} << 20U;
+    // Takes the body of a 2xx reply as it comes, instead of the reply; false gives up.
+    std::function<bool(std::string_view piece)> take_body = {};
     bool follow_redirects = false;  // at most 5
     bool tls_skip_verify = false;
     std::string tls_server_name;

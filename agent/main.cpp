@@ -71,6 +71,7 @@ public:
     Core& operator=(const Core&) = delete;
 
     [[nodiscard]] std::uint16_t port() const { return ports_.front(); }
+    [[nodiscard]] coord::Server& server() { return *server_; }
     [[nodiscard]] const coord::Server& server() const { return *server_; }
     void reload_tls() {
         asio::post(io_, [this] { server_->reload_tls(); });
@@ -189,9 +190,13 @@ public:
                                                       : agent::Scripts::refused);
         if (config_.dns.enabled) dns_.emplace(dns_options());
         http_.emplace(http_options(),
-                      http::Backend{io_, *registrar_, *catalog_, *kv_, journal_, [this] {
-                                        return client_->last_zxid();
-                                    }});
+                      http::Backend{io_,
+                                    *registrar_,
+                                    *catalog_,
+                                    *kv_,
+                                    journal_,
+                                    [this] { return client_->last_zxid(); },
+                                    core_door()});
         connect_rooms();
     }
 
@@ -266,6 +271,22 @@ private:
         options.leave = [this] { asio::post(io_, [this] { stop("told to leave"); }); };
         options.reload = [this] { asio::post(io_, [this] { reload(); }); };
         return options;
+    }
+
+    // Each is asked on the core's thread, and answered on ours.
+    http::CoreDoor core_door() {
+        if (!core_) return {};
+        return {
+            .order = [this](coord::MembershipOrder order) -> coord::Task<coord::MembershipAnswer> {
+                auto answer = core_->server().order(std::move(order));
+                co_return co_await asio::co_spawn(
+                    core_->io(), std::move(answer), asio::use_awaitable);
+            },
+            .save_snapshot = [this]() -> coord::Task<coord::Result<coord::SavedSnapshot>> {
+                auto saved = core_->server().save_snapshot();
+                co_return co_await asio::co_spawn(
+                    core_->io(), std::move(saved), asio::use_awaitable);
+            }};
     }
 
     [[nodiscard]] http::CoordStatus coord_status() const {

@@ -27,6 +27,8 @@ struct Api {
 
 // How long a handler waits for the agent thread, writes to the ensemble included.
 inline constexpr std::chrono::seconds agent_patience{30};
+// A snapshot of many gigabytes is written first, and then sent.
+inline constexpr std::chrono::minutes snapshot_patience{10};
 // How long a write waits for the views to have it.
 inline constexpr std::chrono::seconds view_patience{1};
 

@@ -3,7 +3,9 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
+#include <algorithm>
 #include <sys/socket.h>
+#include <system_error>
 
 namespace http {
 namespace {
@@ -127,19 +129,42 @@ coord::Task<bool> Connection::write(const Exchange& exchange, Response response)
     }
     for (const auto& [name, value] : options_.response_headers) message.set(name, value);
     for (const auto& [name, value] : response.header) message.set(name, value);
-    message.content_length(response.body.size());
+    message.content_length(response.stream ? response.stream->bytes : response.body.size());
     if (!exchange.head) message.body() = std::move(response.body);
 
     allow(options_.limits.reply);
     beast_http::response_serializer<beast_http::string_body> serializer(message);
     const auto [failed, written] =
-        exchange.head
+        exchange.head || response.stream
             ? co_await beast_http::async_write_header(socket_, serializer, coord::use_tuple)
             : co_await beast_http::async_write(socket_, serializer, coord::use_tuple);
+    const bool all_sent =
+        !failed && (exchange.head || !response.stream || co_await write(*response.stream));
     if (response.sent) response.sent();
-    if (failed) co_return false;
+    if (!all_sent) co_return false;
     if (!keep_alive) co_await linger();
     co_return keep_alive;
+}
+
+// The client has its time for each piece.
+coord::Task<bool> Connection::write(const Stream& stream) {
+    constexpr std::size_t piece_bytes = std::size_t{256} << 10U;
+    for (std::uint64_t offset = 0; offset < stream.bytes;) {
+        const auto count = std::min<std::uint64_t>(piece_bytes, stream.bytes - offset);
+        std::string piece;
+        try {
+            piece = stream.read(offset, count);
+        } catch (const std::system_error&) {
+            co_return false;
+        }
+        if (piece.empty()) co_return false;
+        allow(options_.limits.reply);
+        const auto [failed, written] = co_await boost::asio::async_write(
+            socket_, boost::asio::buffer(piece), coord::use_tuple);
+        if (failed) co_return false;
+        offset += piece.size();
+    }
+    co_return true;
 }
 
 // RFC 9112 §9.6: closing with unread bytes would reset the connection, and the client would lose

@@ -61,6 +61,7 @@ private:
 
     coord::Task<bool> read_request(Exchange& exchange);
     coord::Task<bool> refuse_unreadable(Exchange& exchange, boost::system::error_code why);
+    coord::Task<bool> write(const Stream& stream);
     coord::Task<bool> write(const Exchange& exchange, Response response);
     coord::Task<void> linger();
     void allow(std::chrono::milliseconds time) { deadline_ = Clock::now() + time; }

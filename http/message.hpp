@@ -6,6 +6,8 @@
 // Thread:  http; these are values.
 // Fails:   parse_target returns nothing for a target that is not a proper escaped path and query.
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -43,13 +45,21 @@ struct Request {
     [[nodiscard]] std::string_view find_header(std::string_view name) const;
 };
 
+// A body that is too large to be held: read piece by piece while it is sent. Throws what the disk
+// throws, which ends the connection.
+struct Stream {
+    std::uint64_t bytes = 0;
+    std::function<std::string(std::uint64_t offset, std::size_t count)> read;
+};
+
 struct Response {
     int status = 200;
     std::string content_type;  // empty when there is no body
     Fields header;
     std::string body;
-    bool close = false;          // the connection ends with this reply
-    std::function<void()> sent;  // called once the reply is out
+    std::optional<Stream> stream;  // instead of `body`
+    bool close = false;            // the connection ends with this reply
+    std::function<void()> sent;    // called once the reply is out
 };
 
 bool equal_ignoring_case(std::string_view a, std::string_view b);

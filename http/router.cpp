@@ -6,6 +6,7 @@
 #include "http/health_api.hpp"
 #include "http/kv_api.hpp"
 #include "http/metrics_api.hpp"
+#include "http/operator_api.hpp"
 #include "http/status_api.hpp"
 
 #include <cassert>
@@ -61,7 +62,14 @@ constexpr Route table[] = {
 
     {.pattern = "/v1/kv/", .get = get_kv, .put = put_kv, .remove = delete_kv},
 
+    {.pattern = "/v1/operator/raft/configuration", .get = get_raft_configuration},
+    {.pattern = "/v1/operator/raft/demote", .put = put_raft_demote},
+    {.pattern = "/v1/operator/raft/peer", .put = put_raft_peer, .remove = delete_raft_peer},
+    {.pattern = "/v1/operator/raft/promote", .put = put_raft_promote},
+
     {.pattern = "/v1/roster/journal", .get = get_journal},
+
+    {.pattern = "/v1/snapshot", .get = get_snapshot},
 
     {.pattern = "/v1/status/leader", .get = get_leader},
     {.pattern = "/v1/status/peers", .get = get_peers},

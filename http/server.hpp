@@ -15,7 +15,11 @@
 #include "agent/journal.hpp"
 #include "agent/kv.hpp"
 #include "agent/registrar.hpp"
+#include "coord/base/async.hpp"
+#include "coord/base/membership.hpp"
 #include "coord/base/metrics.hpp"
+#include "coord/base/result.hpp"
+#include "coord/base/saved_snapshot.hpp"
 
 #include <boost/asio/io_context.hpp>
 
@@ -29,6 +33,12 @@
 
 namespace http {
 
+// What operators do with the embedded core. Both empty: there is none.
+struct CoreDoor {
+    std::function<coord::Task<coord::MembershipAnswer>(coord::MembershipOrder)> order = {};
+    std::function<coord::Task<coord::Result<coord::SavedSnapshot>>()> save_snapshot = {};
+};
+
 // What stands behind the API. All references are used on the agent thread only.
 struct Backend {
     boost::asio::io_context& agent_io;
@@ -39,6 +49,7 @@ struct Backend {
     // The newest zxid of the agent's client: a registration waits until the catalog has reached it,
     // so that who registers and then asks finds it. Empty: nobody waits.
     std::function<coord::Zxid()> last_zxid = {};
+    CoreDoor core = {};
 };
 
 // What a client may take of this room; each has a counter for "hit it".

@@ -73,6 +73,20 @@ ApiResult ApiClient::put(const std::string& path, const std::string& body) const
     return call(put);
 }
 
+ApiResult ApiClient::download(const std::string& path,
+                              std::function<bool(std::string_view)> take_body) const {
+    auto get = request(path);
+    get.timeout = std::chrono::hours(1);
+    get.take_body = std::move(take_body);
+    return call(get);
+}
+
+ApiResult ApiClient::send(const std::string& method, const std::string& path) const {
+    auto sent = request(path);
+    sent.method = method;
+    return call(sent);
+}
+
 coord::Task<ApiResult> ApiClient::get(boost::asio::io_context& io,
                                       std::string path,
                                       std::chrono::milliseconds timeout) const {

@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <variant>
 
@@ -36,6 +37,11 @@ public:
 
     [[nodiscard]] ApiResult get(const std::string& path) const;
     [[nodiscard]] ApiResult put(const std::string& path, const std::string& body) const;
+    // POST or DELETE, without a body.
+    [[nodiscard]] ApiResult send(const std::string& method, const std::string& path) const;
+    // Hands over the body as it comes, however large it is.
+    [[nodiscard]] ApiResult download(const std::string& path,
+                                     std::function<bool(std::string_view)> take_body) const;
     // The same on an io_context of the caller's, for a reply that may take long.
     coord::Task<ApiResult>
     get(boost::asio::io_context& io, std::string path, std::chrono::milliseconds timeout) const;

@@ -31,6 +31,8 @@ void add_commands(CLI::App& app, Choice& choice) {
     add_watch_command(app, choice);
     add_resolve_command(app, choice);
     add_members_command(app, choice);
+    add_snapshot_command(app, choice);
+    add_recover_command(app, choice);
     add_validate_command(app, choice);
     add_version_command(app, choice);
     add_completion_command(app, choice);

@@ -32,9 +32,14 @@ void add_deregister_command(CLI::App& app, Choice& choice);
 void add_watch_command(CLI::App& app, Choice& choice);
 void add_resolve_command(CLI::App& app, Choice& choice);
 void add_members_command(CLI::App& app, Choice& choice);
+void add_snapshot_command(CLI::App& app, Choice& choice);
+void add_recover_command(CLI::App& app, Choice& choice);
 void add_validate_command(CLI::App& app, Choice& choice);
 void add_version_command(CLI::App& app, Choice& choice);
 void add_completion_command(CLI::App& app, Choice& choice);
+
+// `roster members add …` and its like.
+void add_member_changes(CLI::App& members, Choice& choice);
 
 // --http-addr, which every command that talks to the agent has.
 void add_http_addr(CLI::App& command, std::string& address);

@@ -1,6 +1,7 @@
 #include "agent/cli/commands.hpp"
 
 #include <CLI/CLI.hpp>
+#include <set>
 #include <string>
 
 namespace agent {
@@ -9,7 +10,7 @@ namespace {
 constexpr const char* head =
     R"sh(# Completion of roster for bash; written by 'roster completion bash'.
 _roster() {
-  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} flags=""
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} flags="" more=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "$(_roster_commands)" -- "$current"))
@@ -28,24 +29,40 @@ constexpr const char* tail = R"sh(  esac
     COMPREPLY=($(compgen -W "$flags" -- "$current"))
     return
   fi
+  if [ "$COMP_CWORD" -eq 2 ] && [ -n "$more" ]; then
+    COMPREPLY=($(compgen -W "$more" -- "$current"))
+    return
+  fi
   case ${COMP_WORDS[1]} in
     services | watch | resolve)
       COMPREPLY=($(compgen -W "$(roster services 2>/dev/null | awk 'NR > 1 {print $1}')" -- "$current")) ;;
-    validate | register) COMPREPLY=($(compgen -f -- "$current")) ;;
-    completion) COMPREPLY=($(compgen -W "bash" -- "$current")) ;;
+    validate | register | snapshot) COMPREPLY=($(compgen -f -- "$current")) ;;
   esac
 }
 complete -o filenames -F _roster roster
 )sh";
 
+// Its own, and those of what can be done with it: "members add --voter".
 std::string flags_of(const CLI::App& command) {
-    std::string flags;
-    for (const auto* option : command.get_options()) {
-        for (const auto& name : option->get_lnames()) {
-            flags += (flags.empty() ? "--" : " --") + name;
+    std::set<std::string> flags;
+    const auto add = [&flags](const CLI::App& of) {
+        for (const auto* option : of.get_options()) {
+            for (const auto& name : option->get_lnames()) flags.insert("--" + name);
         }
+    };
+    add(command);
+    for (const auto* more : command.get_subcommands({})) add(*more);
+    std::string all;
+    for (const auto& flag : flags) all += (all.empty() ? "" : " ") + flag;
+    return all;
+}
+
+std::string names_below(const CLI::App& command) {
+    std::string all;
+    for (const auto* more : command.get_subcommands({})) {
+        all += (all.empty() ? "" : " ") + more->get_name();
     }
-    return flags;
+    return all;
 }
 
 // Generated from the command line itself, so that it cannot lag behind.
@@ -54,7 +71,8 @@ std::string bash_completion(const CLI::App& app) {
     std::string flags;
     for (const auto* command : app.get_subcommands({})) {
         commands += command->get_name() + " ";
-        flags += "    " + command->get_name() + ") flags=\"" + flags_of(*command) + "\" ;;\n";
+        flags += "    " + command->get_name() + ") flags=\"" + flags_of(*command) + "\" more=\"" +
+                 names_below(*command) + "\" ;;\n";
     }
     return head + flags + tail + "_roster_commands() { echo \"" + commands +
            "--help --version\"; }\n";

@@ -37,7 +37,9 @@ std::string_view code_of(Colour colour) {
 
 }  // namespace
 
-Console standard_console() { return {std::cout, std::cerr, wants_colours(), wall_clock_ms}; }
+Console standard_console() {
+    return {std::cout, std::cerr, wants_colours(), wall_clock_ms, ::isatty(STDERR_FILENO) == 1};
+}
 
 std::string paint(const Console& console, Colour colour, std::string_view text) {
     if (!console.has_colours) return std::string(text);

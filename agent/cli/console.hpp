@@ -18,6 +18,7 @@ struct Console {
     std::ostream& err;
     bool has_colours = false;
     std::function<std::int64_t()> clock_ms;  // milliseconds since 1970
+    bool shows_progress = false;             // a person waits for what `err` says
 };
 
 // Colours on a terminal that has them, unless NO_COLOR is set.

@@ -14,7 +14,7 @@ public:
     [[nodiscard]] std::string message(int code) const override {
         switch (static_cast<Errc>(code)) {
             case Errc::ok: return "ok";
-            case Errc::system_error: return "the ensemble failed";
+            case Errc::system_error: return "the ensemble failed: is a disk full?";
             case Errc::runtime_inconsistency: return "not tried, an earlier operation failed";
             case Errc::connection_loss: return "connection to the ensemble was lost";
             case Errc::marshalling_error: return "malformed record";

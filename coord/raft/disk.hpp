@@ -20,6 +20,9 @@
 
 namespace coord {
 
+// reserve: what can be put off is. none: nothing more is written that can be avoided.
+enum class Room { plenty, reserve, none };
+
 class Disk {
 public:
     // Appends the next slice of a snapshot, of about so many items; false with the last one.
@@ -34,6 +37,8 @@ public:
     Disk(const Disk&) = delete;
     Disk& operator=(const Disk&) = delete;
     virtual ~Disk() = default;
+
+    [[nodiscard]] virtual Room room() const { return Room::plenty; }
 
     virtual void save(const Vote& vote) = 0;  // on disk when it returns
     virtual void append(Append append) = 0;   // Replica::persisted follows

@@ -54,6 +54,8 @@ public:
     void discard_through(Index last);
 
     [[nodiscard]] Index last() const { return last_; }
+    // The file that is appended to.
+    [[nodiscard]] const std::filesystem::path& last_segment() const { return file_.path(); }
     [[nodiscard]] std::size_t segments() const { return segments_.size(); }
     [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
     // Grows whenever a segment is begun or given up.

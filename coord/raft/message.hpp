@@ -24,11 +24,15 @@ struct AppendEntries {
     std::vector<LogEntry> entries;
 };
 
+inline constexpr std::uint16_t no_capacity = 1;
+inline constexpr std::uint16_t some_capacity = 65535;
+
 struct AppendEntriesResult {
     Index rejected{};  // 0: accepted
     Index last_index{};
     std::uint16_t features = 0;
-    std::uint16_t capacity = 0;  // reserved disk space, KiB
+    // Reserved disk space, KiB. Members say only whether there is some; 0: not said.
+    std::uint16_t capacity = 0;
 };
 
 struct RequestVote {

@@ -3,6 +3,7 @@
 #include "coord/base/log.hpp"
 #include "coord/raft/bell.hpp"
 #include "coord/raft/data_directory.hpp"
+#include "coord/raft/disk_room.hpp"
 #include "coord/raft/fatal.hpp"
 #include "coord/raft/log_writer.hpp"
 #include "coord/raft/snapshot_taker.hpp"
@@ -31,6 +32,8 @@ Driver::Time now() {
     const auto since = std::chrono::steady_clock::now().time_since_epoch();
     return std::chrono::duration_cast<Driver::Time>(since);
 }
+
+constexpr std::chrono::milliseconds room_interval{200};
 
 // Written on coord, read by metrics() on any thread.
 struct Published {
@@ -75,6 +78,7 @@ struct Node::Parts final : Disk {
     void stop();
     [[nodiscard]] std::vector<Metric> metrics() const;
 
+    [[nodiscard]] Room room() const override { return disk_room.room(); }
     void save(const Vote& vote) override;
     void append(Append append) override { writer->append(std::move(append)); }
     void read(Index first,
@@ -96,6 +100,7 @@ struct Node::Parts final : Disk {
     const NodeOptions options;
     const Application application;
     DataDirectory directory;
+    DiskRoom disk_room;
     Published published;
     LogCounters counters;
     Replica replica;
@@ -109,7 +114,11 @@ struct Node::Parts final : Disk {
     void restore_snapshot();
     void start_threads();
 
+    void watch_room();
+    void room_changed();
+
     asio::steady_timer timer;
+    asio::steady_timer room_timer;
     Driver::Time armed{-1};
     // What is posted to `io` holds it weakly: after stop() it finds it gone.
     std::shared_ptr<Parts*> alive;
@@ -134,6 +143,7 @@ ReplicaOptions replica_options(const NodeOptions& options, MemberId id) {
     replica.entry_bytes_max = options.entry_bytes_max;
     replica.in_flight_entries_max = options.in_flight_entries_max;
     replica.in_flight_bytes_max = options.in_flight_bytes_max;
+    replica.catch_up_max = std::chrono::seconds(30);  // operators are told to wait before
     return replica;
 }
 
@@ -149,6 +159,7 @@ Node::Parts::Parts(asio::io_context& io_context,
                 options.address,
                 options.segment_bytes,
                 options.transport ? WhenEmpty::wait : WhenEmpty::bootstrap),
+      disk_room(directory.log_path(), options.reserve_bytes),
       replica(replica_options(options, directory.metadata().id()),
               {*this,
                options.transport,
@@ -156,13 +167,15 @@ Node::Parts::Parts(asio::io_context& io_context,
                [this] { run([](Replica& r) { r.end_turn(); }); },
                [this] { rearm(); }},
               application),
-      timer(io) {}
+      timer(io),
+      room_timer(io) {}
 
 void Node::Parts::start() {
     assert(!alive);
     restore_snapshot();
     alive = std::make_shared<Parts*>(this);
     start_threads();
+    watch_room();
     run([this](Replica& r) {
         const auto log_bytes = directory.bytes_since_snapshot();
         r.start(std::move(directory.restored()), log_bytes);
@@ -188,6 +201,7 @@ void Node::Parts::start_threads() {
     const auto on_disk = [this](std::uint64_t sequence) {
         written.store(sequence, std::memory_order_release);
         bell->ring();
+        if (disk_room.look()) post([](Parts& self) { self.room_changed(); });
     };
     writer.emplace(
         std::move(directory.log()), counters, LogWriter::Listener{on_disk, prepare_spare});
@@ -201,8 +215,23 @@ void Node::Parts::stop() {
     bell.reset();
     snapshots->stop();
     timer.cancel();
+    room_timer.cancel();
     alive.reset();
     directory.unlock();
+}
+
+// Space is freed without our writing anything.
+void Node::Parts::watch_room() {
+    if (disk_room.look()) post([](Parts& self) { self.room_changed(); });
+    room_timer.expires_after(room_interval);
+    room_timer.async_wait([weak = std::weak_ptr(alive)](const auto& cancelled) {
+        const auto self = weak.lock();
+        if (!cancelled && self) (*self)->watch_room();
+    });
+}
+
+void Node::Parts::room_changed() {
+    if (application.room) application.room();
 }
 
 template <class Call>
@@ -341,6 +370,22 @@ std::vector<Metric> Node::Parts::metrics() const {
          "roster_raft_commit_seconds_total",
          "Time that the group commits took, syncs included.",
          number_of(counters.write_microseconds.value()) / 1e6},
+        {gauge,
+         "roster_raft_disk_free_bytes",
+         "Free bytes of the file system that the log is on.",
+         number_of(disk_room.free())},
+        {gauge,
+         "roster_raft_disk_reserve_bytes",
+         "Below so many free bytes, writes are refused.",
+         number_of(disk_room.reserve())},
+        {gauge,
+         "roster_raft_disk_full",
+         "1 while writes are refused because the disk is almost full.",
+         disk_room.room() == Room::plenty ? 0.0 : 1.0},
+        {counter,
+         "roster_raft_put_off_total",
+         "Messages whose entries were not taken because the disk was full.",
+         number_of(replica.counters().put_off.value())},
         {counter,
          "roster_raft_refused_total",
          "Proposals refused because too much was in flight.",
@@ -401,7 +446,23 @@ bool Node::send_letter(MemberId to, std::string letter) {
 void Node::change_members(const MemberChange& change, std::function<void(Result<void>)> done) {
     parts_->replica.change_members(change, std::move(done));
 }
+bool Node::has_room() const { return parts_->replica.has_room(); }
 std::vector<MemberStatus> Node::members() const { return parts_->replica.members(); }
+void Node::save_snapshot(std::function<void(Result<SavedSnapshot>)> done) {
+    if (!parts_->alive) return done(make_error_code(errc::resource_unavailable_try_again));
+    parts_->replica.snapshot_now([this,
+                                  done = std::move(done)](const Result<SnapshotMetadata>& taken) {
+        if (!taken) return done(taken.error());
+        const auto path = snapshot_path(parts_->directory.snapshots_path(), taken.value().index);
+        try {
+            done(
+                SavedSnapshot{taken.value(), std::make_shared<const File>(path, File::Mode::read)});
+        } catch (const std::exception& failure) {
+            log().error("snapshot not saved reason={}", failure.what());
+            done(make_error_code(errc::io_error));
+        }
+    });
+}
 std::size_t Node::in_flight() const { return parts_->replica.in_flight(); }
 const Standing& Node::standing() const { return parts_->replica.standing(); }
 MemberId Node::id() const { return parts_->directory.metadata().id(); }

@@ -11,6 +11,7 @@
 
 #include "coord/base/metrics.hpp"
 #include "coord/base/result.hpp"
+#include "coord/raft/file.hpp"
 #include "coord/raft/founding.hpp"
 #include "coord/raft/replica.hpp"
 
@@ -41,6 +42,7 @@ struct NodeOptions {
     std::size_t snapshot_slice = 2000;                        // znodes a slice, about 1 ms
     std::size_t trailing_entries = 20'000;                    // kept for members that lag
     std::size_t memory_bytes = std::size_t{8} << 20U;         // of them, in memory
+    std::uint64_t reserve_bytes = std::uint64_t{32} << 20U;   // of the disk; below it, no writes
     std::size_t entry_bytes_max = std::size_t{4} << 20U;      // fits into a frame between peers
     std::size_t in_flight_entries_max = 4096;
     std::size_t in_flight_bytes_max = std::size_t{64} << 20U;
@@ -79,6 +81,17 @@ public:
     // voter), timed_out (it does not catch up), connection_aborted (leadership was lost: unknown).
     void change_members(const MemberChange& change, std::function<void(Result<void>)> done);
     [[nodiscard]] std::vector<MemberStatus> members() const;
+    // Calls `done` with a file of all that is applied by now, open for reading: taken for it, unless
+    // the newest is as new. Fails: std::errc::io_error, resource_unavailable_try_again.
+    struct SavedSnapshot {
+        SnapshotMetadata metadata;
+        std::shared_ptr<const File> file;
+    };
+    void save_snapshot(std::function<void(Result<SavedSnapshot>)> done);
+
+    // Whether entries that can be put off may be proposed: this member's disk, and if it leads
+    // those of a majority, have more than their reserve free. Application::room tells of changes.
+    [[nodiscard]] bool has_room() const;
 
     // How many proposed entries are not yet applied; the proposer packs while this is > 0.
     [[nodiscard]] std::size_t in_flight() const;

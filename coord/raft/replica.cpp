@@ -23,6 +23,16 @@ constexpr int suspicion_ms_min = 5;
 constexpr int suspicion_ms_max = 40;
 constexpr int suspicion_tries_max = 10;
 
+// It is a heartbeat then. What this log has behind that point is perhaps not the leader's.
+Message without_entries(const Message& message) {
+    auto heartbeat = message;
+    auto& append = std::get<AppendEntries>(heartbeat.body);
+    append.entries.clear();
+    append.count = 0;
+    append.commit = std::min(append.commit, append.previous_index);
+    return heartbeat;
+}
+
 }  // namespace
 
 Replica::Replica(ReplicaOptions options, Surroundings surroundings, Application application)
@@ -132,9 +142,41 @@ void Replica::received(const Message& message) {
         append != nullptr || std::holds_alternative<InstallSnapshot>(message.body);
     if (suspicion_ && is_leaders && message.term >= suspicion_->term) suspicion_.reset();
     if (is_leaders) heard_leader_ = now_();
+    if (const auto* result = std::get_if<AppendEntriesResult>(&message.body)) {
+        note_room_of(message.peer, *result);
+    }
     Effects effects;
-    driver_->receive(now_(), message, effects);
+    if (append != nullptr && append->count > 0 && disk_.room() == Room::none) {
+        counters_.put_off.add();
+        driver_->receive(now_(), without_entries(message), effects);
+    } else {
+        driver_->receive(now_(), message, effects);
+    }
     carry_out(effects);
+}
+
+void Replica::note_room_of(MemberId peer, const AppendEntriesResult& result) {
+    const bool had_room = has_room();
+    if (result.capacity == no_capacity) {
+        full_peers_.insert(peer);
+    } else {
+        full_peers_.erase(peer);
+    }
+    if (has_room() != had_room && application_.room) application_.room();
+}
+
+// What a majority has no room for would wait, and whoever asked for it.
+bool Replica::has_room() const {
+    if (disk_.room() != Room::plenty) return false;
+    if (role_ != Role::leader || !driver_) return true;
+    std::size_t voters = 0;
+    std::size_t with_room = 0;
+    for (const auto& member : driver_->members()) {
+        if (member.role != MemberRole::voter) continue;
+        ++voters;
+        with_room += full_peers_.contains(member.id) ? 0U : 1U;
+    }
+    return with_room > voters / 2 || voters == 0;
 }
 
 void Replica::linked(MemberId peer, bool connected) {
@@ -227,6 +269,7 @@ void Replica::change_role(const RoleChange& change) {
     in_flight_.clear();
     in_flight_bytes_ = 0;
     backlogs_.clear();
+    full_peers_.clear();
     offered_.clear();
     announce_ = false;
     if (!change_) return;
@@ -288,14 +331,21 @@ Replica::Time Replica::leader_lost_at() const {
 }
 
 void Replica::maybe_snapshot() {
-    if (taking_snapshot_ || install_ || bytes_since_snapshot_ < options_.snapshot_log_bytes) return;
+    if (taking_snapshot_ || install_) return;
+    const bool is_wanted = !snapshots_wanted_.empty();
+    if (!is_wanted && bytes_since_snapshot_ < options_.snapshot_log_bytes) return;
     const auto point = driver_->snapshot_point();
+    if (is_wanted && snapshot_ && snapshot_->index == delivered_) {
+        snapshots_awaited_ = std::exchange(snapshots_wanted_, {});
+        return answer_snapshots(*snapshot_);
+    }
     if (!point || point->index != delivered_) return;
     log().debug("snapshot cut index={} log_bytes={}", number(point->index), bytes_since_snapshot_);
     // What is appended from here on counts for the next one, also if this one fails: a full disk is
     // not tried again and again.
     bytes_since_snapshot_ = 0;
     taking_snapshot_ = true;
+    snapshots_awaited_ = std::exchange(snapshots_wanted_, {});
     disk_.take_snapshot(*point, application_.cut_snapshot(), [this, point = *point](bool good) {
         snapshot_done(point, good);
     });
@@ -305,14 +355,25 @@ void Replica::snapshot_done(const SnapshotMetadata& taken, bool good) {
     taking_snapshot_ = false;
     if (!good) {
         counters_.failed_snapshots.add();
-        return;
+        return answer_snapshots(make_error_code(errc::io_error));
     }
     counters_.snapshots.add();
     snapshot_ = taken;
     Effects effects;
     disk_.discard_through(driver_->snapshot_taken(now_(), taken, effects));
     log().info("snapshot taken index={}", number(taken.index));
+    answer_snapshots(taken);
     carry_out(effects);
+}
+
+void Replica::snapshot_now(SnapshotDone done) {
+    if (!driver_) return done(make_error_code(errc::resource_unavailable_try_again));
+    snapshots_wanted_.push_back(std::move(done));
+    settle();
+}
+
+void Replica::answer_snapshots(const Result<SnapshotMetadata>& result) {
+    for (const auto& done : std::exchange(snapshots_awaited_, {})) done(result);
 }
 
 }  // namespace coord

@@ -22,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,6 +90,7 @@ struct ReplicaCounters {
     Counter refused;
     Counter
         backlog_dropped;  // messages to peers: backlog_max, or the log no longer has the entries
+    Counter put_off;      // messages whose entries were not taken, the disk being full
     Counter suspicions;   // leaders whose link closed
 };
 
@@ -116,6 +118,9 @@ public:
     Result<Index> propose(Bytes entry);
     bool send_letter(MemberId to, std::string letter);
     void change_members(const MemberChange& change, std::function<void(Result<void>)> done);
+    // Calls `done` with a snapshot that is on disk and has all that is applied by now.
+    using SnapshotDone = std::function<void(Result<SnapshotMetadata>)>;
+    void snapshot_now(SnapshotDone done);
 
     [[nodiscard]] Time deadline() const;
     [[nodiscard]] const Standing& standing() const { return standing_; }
@@ -123,6 +128,7 @@ public:
     [[nodiscard]] Index last() const { return driver_ ? driver_->last() : Index{0}; }
     [[nodiscard]] std::size_t in_flight() const { return in_flight_.size(); }
     [[nodiscard]] std::uint64_t bytes_since_snapshot() const { return bytes_since_snapshot_; }
+    [[nodiscard]] bool has_room() const;  // see Node::has_room
     [[nodiscard]] std::vector<MemberStatus> members() const;
     [[nodiscard]] const ReplicaCounters& counters() const { return counters_; }
 
@@ -161,6 +167,7 @@ private:
 
     // replica.cpp
     void received(const Message& message);
+    void note_room_of(MemberId peer, const AppendEntriesResult& result);
     void linked(MemberId peer, bool connected);
     void carry_out(Effects& effects);
     void append(Append& append);
@@ -172,6 +179,7 @@ private:
     void update_standing();
     [[nodiscard]] Standing present_standing() const;
     void maybe_snapshot();
+    void answer_snapshots(const Result<SnapshotMetadata>& result);
     void snapshot_done(const SnapshotMetadata& taken, bool good);
     void act_on_suspicion(Time now);
     [[nodiscard]] Time leader_lost_at() const;
@@ -220,7 +228,9 @@ private:
     std::uint64_t sequence_ = 0;  // of the last append
     std::uint64_t bytes_since_snapshot_ = 0;
     bool taking_snapshot_ = false;
-    int carrying_out_ = 0;   // depth
+    std::vector<SnapshotDone> snapshots_wanted_;   // of the next
+    std::vector<SnapshotDone> snapshots_awaited_;  // of the one that is being taken
+    int carrying_out_ = 0;                         // depth
     bool announce_ = false;  // something was committed that the peers have not been told of
     bool woken_ = false;
     bool wants_room_ = false;
@@ -229,6 +239,7 @@ private:
     std::optional<Install> install_;
     std::uint64_t numbers_ =
         0;  // drawn for backlogs and installs: late completions are known by them
+    std::set<MemberId> full_peers_;  // whose disks have said so
     std::map<MemberId, Backlog> backlogs_;
     std::map<MemberId, Index> offered_;  // snapshots, by whom they were offered to over this link
     std::optional<Change> change_;

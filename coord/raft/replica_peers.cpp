@@ -18,6 +18,9 @@ spdlog::logger& log() { return logger("coord.raft"); }
 void Replica::send(Message message) {
     if (transport_ == nullptr) return;
     const auto* append = std::get_if<AppendEntries>(&message.body);
+    if (auto* result = std::get_if<AppendEntriesResult>(&message.body)) {
+        result->capacity = disk_.room() == Room::plenty ? some_capacity : no_capacity;
+    }
     if (append == nullptr) {
         const auto* install = std::get_if<InstallSnapshot>(&message.body);
         if (install != nullptr) offered_[message.peer] = install->snapshot.index;

@@ -145,6 +145,11 @@ void RequestProcessor::propose(Conversation& from,
                                std::int32_t xid,
                                OpCode op,
                                std::string_view body) {
+    if (!has_room_) {
+        counters_.writes_refused.add();
+        take_local(from, {xid, op, false, Errc::system_error, {}, now_}, {});
+        return;
+    }
     auto& command = from.command;
     command.op = op;
     command.time_ms = options_.wall_clock_ms();

@@ -71,6 +71,8 @@ public:
     // To be called every now and then: who waits for a leader for too long is let go; the leader is
     // told who lives; what is under way for long is sent once more.
     void tick(Time now);
+    // Whether there is room on the disks for what clients write. If not, it is refused.
+    void set_room(bool has_room) { has_room_ = has_room; }
     [[nodiscard]] std::function<bool(std::string& out, std::size_t items)> cut_snapshot();
     // Another state takes the place of the present one, which `state` is afterwards. What happened in
     // between is not known: all connections are closed.
@@ -203,6 +205,7 @@ private:
     Time told_touches_;
     std::optional<std::string> told_members_;  // proposed while this member led, unless it forgot
     Time applied_own_;  // when an entry of ours was applied last, or everything sent
+    bool has_room_ = true;
     bool woken_ = false;
     std::int64_t last_session_id_ = 0;
     std::size_t outstanding_ = 0;

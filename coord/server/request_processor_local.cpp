@@ -58,6 +58,8 @@ void RequestProcessor::answer(Conversation& to, const Request& request, std::str
         default:
             if (request.verdict == Errc::unimplemented) {
                 reply(to, request, Zxid{-1}, request.verdict);
+            } else if (request.verdict != Errc::ok) {
+                reply(to, request, zxid, request.verdict);
             } else {
                 answer_read(to, request, body);
             }

@@ -4,9 +4,12 @@
 #include "coord/raft/node.hpp"
 #include "coord/server/connection.hpp"
 #include "coord/server/forwarded_entries.hpp"
+#include "coord/server/member_orders.hpp"
 #include "coord/server/membership.hpp"
 #include "coord/server/request_processor.hpp"
+#include "coord/server/room_notice.hpp"
 
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -159,6 +162,17 @@ Timing timing(const LatencyCounters& latency) {
             latency.sum_ms.value()};
 }
 
+// What calls back becomes what is awaited.
+template <class T, class Start>
+Task<T> awaited(Start start) {
+    co_return co_await asio::async_initiate<decltype(asio::use_awaitable), void(T)>(
+        [&start](auto handler) {
+            auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+            start([shared](T value) { std::move (*shared)(std::move(value)); });
+        },
+        asio::use_awaitable);
+}
+
 }  // namespace
 
 struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
@@ -186,6 +200,8 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
                     [this](const ForwardedEntries::Entry& entry) {
                         return node.propose(entry).has_value();
                     }),
+          member_orders(order_surroundings()),
+          room_notice(room_surroundings()),
           tick_timer(context),
           reap_timer(context) {
         if (!options.tls_listen.empty()) {
@@ -198,6 +214,8 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     bool touch(const Touches& touches);
     void read(MemberId from, std::string_view letter);
     void publish_status();
+    MemberOrders::Surroundings order_surroundings();
+    RoomNotice::Surroundings room_surroundings();
     void wake();
     void end_turn();
     template <class Conversations>
@@ -233,6 +251,8 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     const std::unique_ptr<PeerLinks> links;  // null: there are no peers
     Node node;
     ForwardedEntries forwarded;
+    MemberOrders member_orders;
+    RoomNotice room_notice;
     asio::steady_timer tick_timer;
     asio::steady_timer reap_timer;
     std::optional<TlsContext> tls;  // if there is a port for it
@@ -306,6 +326,52 @@ std::vector<Member> Server::waiting_servers() const {
     return parts_->links ? parts_->links->waiting() : std::vector<Member>();
 }
 
+Task<MembershipAnswer> Server::order(MembershipOrder order) {
+    auto start = [parts = parts_, order = std::move(order)](MemberOrders::Done done) {
+        parts->member_orders.ask(order, steady_now(), std::move(done));
+    };
+    co_return co_await awaited<MembershipAnswer>(std::move(start));
+}
+
+Task<Result<SavedSnapshot>> Server::save_snapshot() {
+    auto start = [parts = parts_](std::function<void(Result<SavedSnapshot>)> done) {
+        parts->node.save_snapshot([done](const Result<Node::SavedSnapshot>& saved) {
+            if (!saved) return done(saved.error());
+            const auto file = saved.value().file;
+            done(SavedSnapshot{number(saved.value().metadata.index),
+                               file->size(),
+                               [file](std::uint64_t offset, std::size_t count) {
+                                   return file->read(offset, count);
+                               }});
+        });
+    };
+    co_return co_await awaited<Result<SavedSnapshot>>(std::move(start));
+}
+
+MemberOrders::Surroundings Server::Parts::order_surroundings() {
+    return {[this] { return node.standing(); },
+            [this] { return node.founding() ? number(node.founding()->cluster) : 0; },
+            [this] { return node.last(); },
+            [this] { return node.members(); },
+            [this] { return links ? links->waiting() : std::vector<Member>(); },
+            [this](const MemberChange& change, std::function<void(Result<void>)> done) {
+                node.change_members(change, std::move(done));
+            },
+            [this](MemberId to, std::string letter) {
+                return node.send_letter(to, std::move(letter));
+            }};
+}
+
+RoomNotice::Surroundings Server::Parts::room_surroundings() {
+    return {[this] { return node.has_room(); },
+            [this] { return node.standing(); },
+            [this] { return node.members(); },
+            [this](MemberId to, std::string letter) {
+                static_cast<void>(node.send_letter(to, std::move(letter)));
+            },
+            [this](bool has_room) { processor.set_room(has_room); }};
+}
+
 Application Server::Parts::application() {
     Application application;
     application.apply = [this](Index, Term term, std::string_view entry) {
@@ -314,12 +380,21 @@ Application Server::Parts::application() {
     application.standing_changed = [this](const Standing& standing) {
         processor.standing_changed(standing, steady_now());
         forwarded.standing_changed(standing, node.id());
+        room_notice.standing_changed();
         publish_status();
     };
-    application.room = [this] { wake(); };
-    application.letter = [this](MemberId from, std::string_view letter) { read(from, letter); };
+    application.room = [this] {
+        room_notice.room_changed();
+        wake();
+    };
+    application.letter = [this](MemberId from, std::string_view letter) {
+        if (member_orders.read(from, letter) || room_notice.read(from, letter)) return;
+        read(from, letter);
+    };
     application.link_changed = [this](MemberId peer, bool connected) {
         if (connected && peer == node.standing().leader) processor.leader_linked();
+        if (!connected) return member_orders.disconnected(peer);
+        room_notice.linked(peer);
     };
     application.cut_snapshot = [this] { return processor.cut_snapshot(); };
     application.build = [this](const Disk::Chunks& next) -> Result<Disk::Swap> {
@@ -553,6 +628,7 @@ void Server::Parts::tick() {
     counters.quotas.set(processor.state().quotas(quotas_shown_max));
     publish_status();
     if (options.has_peers()) processor.tell_members(membership(), now);
+    member_orders.tick(now);
     while (!host.deadlines.empty() && host.deadlines.front().first <= now) {
         const auto connection = host.deadlines.front().second.lock();
         host.deadlines.pop_front();

@@ -7,8 +7,12 @@
 // Fails:   construction and start() throw std::runtime_error with one line a person can act on
 //          (port in use, directory in use, damaged log).
 
+#include "coord/base/async.hpp"
+#include "coord/base/membership.hpp"
 #include "coord/base/metrics.hpp"
 #include "coord/base/result.hpp"
+#include "coord/base/saved_snapshot.hpp"
+#include "coord/raft/configuration.hpp"
 #include "coord/raft/node.hpp"
 #include "coord/server/server_options.hpp"
 
@@ -52,6 +56,11 @@ public:
 
     // Asked on the coord thread of the server that leads; see Node::change_members.
     void change_members(const MemberChange& change, std::function<void(Result<void>)> done);
+    // What an operator orders; to be spawned on the coord thread's io_context. Any server will do:
+    // it is carried out by the one that leads.
+    Task<MembershipAnswer> order(MembershipOrder order);
+    // All that is applied here by now. Fails: std::errc::io_error and the like.
+    Task<Result<SavedSnapshot>> save_snapshot();
 
     // The ports really bound, in the order of ServerOptions::listen, then of tls_listen.
     [[nodiscard]] std::vector<std::uint16_t> ports() const;

@@ -104,6 +104,9 @@ std::vector<Metric> ServerCounters::metrics() const {
     sheet.counter("reads_refused_total",
                   "Reads refused because their reply would have been too large.",
                   reads_refused);
+    sheet.counter("writes_refused_total",
+                  "Writes refused with SystemError because a disk is almost full.",
+                  writes_refused);
     sheet.counter("auth_failures_total", "Auth packets rejected.", auth_failures);
     sheet.counter("events_withheld_total",
                   "Watch events not sent because the watcher may not read the znode.",

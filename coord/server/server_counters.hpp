@@ -67,6 +67,7 @@ struct ServerCounters {
     Counter watches_refused_connection;  // watches_per_connection_max
     Counter watches_refused_bytes;       // watch_bytes_per_connection_max
     Counter reads_refused;               // reply_children_max, reply_bytes_max
+    Counter writes_refused;              // a disk is almost full
     Counter auth_failures;               // auth_bytes_max among them
     Counter events_withheld;             // the watcher may not read the znode
 

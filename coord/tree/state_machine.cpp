@@ -178,6 +178,20 @@ std::vector<std::pair<SessionId, std::vector<std::string>>> StateMachine::epheme
     return all;
 }
 
+std::map<std::string, StateMachine::Extent> StateMachine::extents() const {
+    std::map<std::string, Extent> found;
+    const auto& znodes = state_->tree.znodes();
+    Extent* extent = nullptr;
+    auto id = znodes.next_below(ZnodeStore::root, ZnodeStore::root);
+    for (; id != NodeId::none; id = znodes.next_below(ZnodeStore::root, id)) {
+        if (znodes[id].parent == ZnodeStore::root) extent = &found[znodes.path_of(id)];
+        ++extent->znodes;
+        extent->bytes +=
+            znodes.path_size(id) + static_cast<std::uint64_t>(std::max(znodes[id].data_size, 0));
+    }
+    return found;
+}
+
 std::function<bool(std::string& out, std::size_t znodes)> StateMachine::cut_snapshot() {
     auto& [sessions, tree, last_zxid, origins, member, term] = *state_;
     const auto count = tree.znodes().size();

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -156,6 +157,13 @@ public:
     [[nodiscard]] std::vector<QuotaView> quotas(std::size_t max) const;
     // (session, its ephemeral paths), for the four-letter word `dump`.
     [[nodiscard]] std::vector<std::pair<SessionId, std::vector<std::string>>> ephemerals() const;
+
+    // How much is at and below each child of the root.
+    struct Extent {
+        std::uint64_t znodes = 0;
+        std::uint64_t bytes = 0;  // paths and data
+    };
+    [[nodiscard]] std::map<std::string, Extent> extents() const;
 
     // Cuts a snapshot at the present state. The returned function appends the next slice (about
     // `znodes` of them) and says whether there is more; apply() may go on between slices and

@@ -20,7 +20,7 @@ namespace http {
 
 class Face {
 public:
-    explicit Face(ServerOptions options = {}) {
+    explicit Face(ServerOptions options = {}, CoreDoor core = {}) {
         if (options.config.listen.front() == agent::HttpConfig().listen.front()) {
             options.config.listen = {"127.0.0.1:0"};
         }
@@ -28,8 +28,9 @@ public:
         options.node_id = "11111111-2222-3333-4444-555555555555";
         options.datacenter = "dc1";
         options.version = "0.1.0";
-        server_ = std::make_unique<Server>(std::move(options),
-                                           Backend{io_, registrar_, catalog_, kv_, journal_, {}});
+        server_ = std::make_unique<Server>(
+            std::move(options),
+            Backend{io_, registrar_, catalog_, kv_, journal_, {}, std::move(core)});
         server_->start();
         thread_ = std::thread([this] { io_.run(); });
     }

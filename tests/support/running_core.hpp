@@ -75,6 +75,7 @@ public:
     [[nodiscard]] std::uint16_t port() const { return port_; }
     [[nodiscard]] std::uint16_t tls_port() const { return tls_port_; }  // if it was asked for
     [[nodiscard]] Server& server() { return *server_; }
+    [[nodiscard]] boost::asio::io_context& io() { return *io_; }
     [[nodiscard]] double metric(std::string_view name, std::string_view reason = {}) const {
         for (const auto& metric : server_->metrics()) {
             if (metric.name != name) continue;
