@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 namespace agent {
@@ -53,6 +54,7 @@ struct Unfinished {
 int save(const Console& console, const Options& options) {
     const Unfinished unfinished(options.file + ".unfinished");
     std::ofstream out(unfinished.path, std::ios::binary | std::ios::trunc);
+    if (!out) throw std::runtime_error("cannot write " + unfinished.path.string());
     const auto result =
         ApiClient(options.http_addr)
             .download(options.stale ? "/v1/snapshot?stale" : "/v1/snapshot",
@@ -70,7 +72,7 @@ int save(const Console& console, const Options& options) {
         return failure != nullptr ? failure->code : exit_failed;
     }
     const auto saved = coord::inspect_snapshot(unfinished.path);
-    fs::rename(unfinished.path, options.file);
+    coord::keep_snapshot(unfinished.path, options.file);
     console.out << options.file << ": index " << saved.index << ", " << saved.all.znodes
                 << " znodes, " << fs::file_size(options.file) << " bytes\n";
     return exit_ok;

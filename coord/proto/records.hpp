@@ -103,6 +103,7 @@ enum class OpCode : std::int32_t {
     attach_session = -12,  // these three are ours alone, and never on the wire to a client
     expire_session = -13,
     tell_members = -14,
+    begin_anew = -15,
     error = -1,
 };
 

@@ -36,6 +36,10 @@ fs::path free_name(const fs::path& name) {
     return found;
 }
 
+LogEntry command(Term term, std::string bytes) {
+    return {term, EntryType::command, std::make_shared<const std::string>(std::move(bytes))};
+}
+
 void copy_durably(const fs::path& from, const fs::path& to) {
     fs::copy_file(from, to);
     File(to, File::Mode::update).sync();
@@ -71,7 +75,7 @@ Member StoppedMember::self() {
     return {id(), at == all.end() ? "local" : at->address, MemberRole::voter};
 }
 
-fs::path StoppedMember::make_alone() {
+fs::path StoppedMember::make_alone(std::string first) {
     auto& log = directory_.log();
     if (!founding() || last() == Index{0}) {
         throw std::runtime_error(path_.string() + ": this server was never a member of a cluster, "
@@ -91,7 +95,8 @@ fs::path StoppedMember::make_alone() {
     const Term term{number(vote().term) + 1};
     directory_.metadata().save({term, MemberId{0}});
     auto bytes = std::make_shared<const std::string>(encode_configuration(alone));
-    const std::vector<LogEntry> entries{{term, EntryType::configuration, std::move(bytes)}};
+    const std::vector<LogEntry> entries{{term, EntryType::configuration, std::move(bytes)},
+                                        command(term, std::move(first))};
     log.append(next(last()), last_term(), entries);
     log.sync();
     return kept;
@@ -99,7 +104,8 @@ fs::path StoppedMember::make_alone() {
 
 void restore_member(SnapshotFileReader& snapshot,
                     const fs::path& data_dir,
-                    const std::string& address) {
+                    const std::string& address,
+                    std::string first) {
     const auto made = data_dir / "raft.restoring";
     fs::remove_all(made);
     make_directory(made / "snapshots");
@@ -113,6 +119,9 @@ void restore_member(SnapshotFileReader& snapshot,
     LogStore log(made / "log", segment_bytes);
     log.open(next(restored.index));
     log.restart(next(restored.index), restored.term);
+    const std::vector<LogEntry> entries{command(restored.term, std::move(first))};
+    log.append(next(restored.index), restored.term, entries);
+    log.sync();
     write_founding(made / "cluster", {drawn_cluster(), {}});
     metadata.save({restored.term, MemberId{0}});
     rename_durably(made, data_dir / "raft");

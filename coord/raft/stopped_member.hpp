@@ -31,9 +31,9 @@ public:
     [[nodiscard]] std::optional<SnapshotFileReader>& snapshot() { return directory_.snapshot(); }
 
     // From now on it is a cluster of its own, the only member, under a new cluster id: all entries
-    // that it has count as committed, and no other member of before is heard. Returns where what it
-    // changes was copied to. Cut short by a crash, it can be done again.
-    std::filesystem::path make_alone();
+    // that it has count as committed, `first` behind them, and no other member of before is heard.
+    // Returns where what it changes was copied to. Cut short by a crash, it can be done again.
+    std::filesystem::path make_alone(std::string first);
 
 private:
     [[nodiscard]] Member self();
@@ -42,11 +42,12 @@ private:
     DataDirectory directory_;
 };
 
-// Makes the member of a new cluster of one out of a snapshot, at data_dir/raft, which must not be
-// there: all of it appears at once.
+// Makes the member of a new cluster of one out of a snapshot and the entry that is the `first` behind
+// it, at data_dir/raft, which must not be there: all of it appears at once.
 void restore_member(SnapshotFileReader& snapshot,
                     const std::filesystem::path& data_dir,
-                    const std::string& address);
+                    const std::string& address,
+                    std::string first);
 // Moves what is at data_dir/raft aside, if anything is. Returns where to.
 std::optional<std::filesystem::path> set_aside(const std::filesystem::path& data_dir);
 

@@ -52,6 +52,7 @@ Kind kind_of(OpCode op) {
         case OpCode::attach_session:
         case OpCode::expire_session:
         case OpCode::tell_members:
+        case OpCode::begin_anew:
         case OpCode::check:
         case OpCode::notification:
         case OpCode::error: return Kind::unknown;
@@ -286,8 +287,8 @@ void RequestProcessor::apply_commands(std::string_view commands,
             }
             complete(*claim->from, command, outcome);
         }
-        if (outcome.closed_session) {
-            const auto open = attached_.find(*outcome.closed_session);
+        for (const auto id : outcome.closed_sessions) {
+            const auto open = attached_.find(id);
             if (open != attached_.end()) end(*open->second);
         }
         if (claim != nullptr) ++ticket;
@@ -299,9 +300,9 @@ void RequestProcessor::apply_commands(std::string_view commands,
 void RequestProcessor::settle_sessions(const Command& command,
                                        const Outcome& outcome,
                                        const Ticket* ticket) {
-    if (outcome.closed_session) {
+    for (const auto id : outcome.closed_sessions) {
         counters_.sessions_closed.add();
-        tracker_.close(*outcome.closed_session);
+        tracker_.close(id);
     }
     if (outcome.error != Errc::ok) return;
     if (command.op == OpCode::create_session) {

@@ -35,8 +35,7 @@ void RoomNotice::standing_changed() {
 }
 
 void RoomNotice::linked(MemberId peer) {
-    if (around_.standing().role != Role::leader || around_.has_room()) return;
-    around_.send(peer, letter_of(false));
+    if (around_.standing().role == Role::leader) around_.send(peer, letter_of(around_.has_room()));
 }
 
 bool RoomNotice::read(MemberId from, std::string_view letter) {

@@ -1,8 +1,11 @@
 #include "coord/server/stored_state.hpp"
 
+#include "coord/proto/jute.hpp"
 #include "coord/raft/stopped_member.hpp"
+#include "coord/tree/origin.hpp"
 #include "coord/tree/state_machine.hpp"
 
+#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -22,6 +25,18 @@ std::vector<ListedServer> listed(const std::vector<Member>& members) {
                                                          : ListedServer::Role::standby;
     }
     return servers;
+}
+
+// Of no member: nobody's next entry is missing for it.
+std::string entry_that_begins_anew() {
+    std::random_device random;
+    std::string entry(origin_bytes, '\0');
+    write_origin(entry, {0, (std::uint64_t{random()} << 32U) | random() | 1U, 1});
+    Encoder out(entry);
+    Command command;
+    command.op = OpCode::begin_anew;
+    encode(out, command);
+    return entry;
 }
 
 StoredSnapshot read(SnapshotFileReader& file, const std::string& name) {
@@ -53,6 +68,11 @@ StoredSnapshot inspect_snapshot(const fs::path& file) {
     return read(reader, file.string());
 }
 
+void keep_snapshot(const fs::path& from, const fs::path& to) {
+    File(from, File::Mode::update).sync();
+    rename_durably(from, to);
+}
+
 StoredServer inspect_server(const fs::path& data_dir) {
     StoppedMember member(data_dir);
     StoredServer found;
@@ -66,7 +86,9 @@ StoredServer inspect_server(const fs::path& data_dir) {
     return found;
 }
 
-fs::path recover_server(const fs::path& data_dir) { return StoppedMember(data_dir).make_alone(); }
+fs::path recover_server(const fs::path& data_dir) {
+    return StoppedMember(data_dir).make_alone(entry_that_begins_anew());
+}
 
 std::optional<fs::path> restore_server(const fs::path& file,
                                        const fs::path& data_dir,
@@ -79,7 +101,7 @@ std::optional<fs::path> restore_server(const fs::path& file,
     SnapshotFileReader reader(file);
     make_directory(data_dir);
     auto aside = set_aside(data_dir);
-    restore_member(reader, data_dir, address);
+    restore_member(reader, data_dir, address, entry_that_begins_anew());
     return aside;
 }
 

@@ -46,8 +46,11 @@ struct StoredServer {
 
 // `data_dir` is the core's: it holds raft/.
 StoredSnapshot inspect_snapshot(const std::filesystem::path& file);
+// Gives a file its name once it is on disk.
+void keep_snapshot(const std::filesystem::path& from, const std::filesystem::path& to);
 StoredServer inspect_server(const std::filesystem::path& data_dir);
-// As StoppedMember::make_alone.
+// As StoppedMember::make_alone. Of both: sessions of before are ended when it starts, their ephemerals
+// removed, and zxids jump ahead of all that were lost.
 std::filesystem::path recover_server(const std::filesystem::path& data_dir);
 
 enum class Overwrite { refuse, set_aside };

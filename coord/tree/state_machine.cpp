@@ -11,9 +11,18 @@
 #include "coord/tree/snapshot_writer.hpp"
 #include "coord/tree/transaction.hpp"
 
+#include <cassert>
+#include <iterator>
 #include <utility>
 
 namespace coord {
+namespace {
+
+// More writes than anybody has made since a backup, and few enough for JSON's numbers to hold their
+// sum: clients refuse to go back in time, so time goes on.
+constexpr std::int64_t zxids_lost_max = std::int64_t{1} << 40U;
+
+}  // namespace
 
 struct StateMachine::State {
     SessionTable sessions;
@@ -26,6 +35,7 @@ struct StateMachine::State {
 
     [[nodiscard]] Errc admit(const Command& command) const;
     Errc apply_session(const Command& command, Transaction& transaction, Outcome& outcome);
+    void close_all(Outcome& outcome);
 };
 
 // Whether the session may do this here. One that is not open is for the operation to find out.
@@ -35,6 +45,7 @@ Errc StateMachine::State::admit(const Command& command) const {
         case OpCode::create_session:
         case OpCode::attach_session:
         case OpCode::tell_members:
+        case OpCode::begin_anew:
         case OpCode::delete_container: return Errc::ok;
         case OpCode::expire_session: {
             const bool stands =
@@ -61,8 +72,25 @@ Errc StateMachine::State::apply_session(const Command& command,
         return attached ? Errc::ok : Errc::session_expired;
     }
     const auto error = transaction.remove_ephemerals();
-    if (error == Errc::ok) outcome.closed_session = command.session;
+    if (error == Errc::ok) outcome.closed_sessions.push_back(command.session);
     return error;
+}
+
+// Whoever was connected before may hold what is here no longer, or the other way round: a lock that
+// it gave up, say, after the snapshot. So every session ends, and its client is told to begin anew.
+void StateMachine::State::close_all(Outcome& outcome) {
+    for (const auto& [id, session] : sessions.all()) {
+        Command close;
+        close.op = OpCode::close_session;
+        close.session = id;
+        Transaction transaction(tree, sessions, close, outcome.zxid);
+        const auto error = apply_session(close, transaction, outcome);
+        assert(error == Errc::ok);
+        tree.commit();
+        auto& events = transaction.events();
+        std::move(events.begin(), events.end(), std::back_inserter(outcome.events));
+    }
+    for (const auto id : outcome.closed_sessions) sessions.close(id);
 }
 
 StateMachine::StateMachine() : state_(std::make_unique<State>()) {
@@ -84,11 +112,16 @@ Outcome StateMachine::apply(const Command& command) {
     auto& sessions = state_->sessions;
     auto& tree = state_->tree;
     auto& last_zxid = state_->last_zxid;
-    last_zxid = Zxid{static_cast<std::int64_t>(last_zxid) + 1};
+    const auto step = command.op == OpCode::begin_anew ? zxids_lost_max : 1;
+    last_zxid = Zxid{static_cast<std::int64_t>(last_zxid) + step};
     Outcome outcome;
     outcome.zxid = last_zxid;
     outcome.error = state_->admit(command);
     if (outcome.error != Errc::ok) return outcome;
+    if (command.op == OpCode::begin_anew) {
+        state_->close_all(outcome);
+        return outcome;
+    }
     Transaction transaction(tree, sessions, command, last_zxid);
     switch (command.op) {
         case OpCode::create_session:
@@ -106,7 +139,7 @@ Outcome StateMachine::apply(const Command& command) {
         }
     }
     tree.commit();
-    if (outcome.closed_session) sessions.close(*outcome.closed_session);
+    for (const auto id : outcome.closed_sessions) sessions.close(id);
     outcome.events = std::move(transaction.events());
     outcome.quota_excesses = std::move(transaction.quota_excesses());
     return outcome;

@@ -27,7 +27,9 @@ namespace coord {
 
 inline constexpr std::string_view members_path = "/zookeeper/config";
 
-// What travels through the log: one client's write, or a session's beginning or end.
+// What travels through the log: one client's write, or a session's beginning or end; or that the
+// state goes on after having gone back in time (begin_anew): no session of before is open, and every
+// zxid that anybody may have seen is behind.
 struct Command {
     OpCode op{};                  // a write, or of the codes for sessions and for the reaper
     SessionId session{};          // on whose behalf; the session's own id for those of sessions
@@ -81,7 +83,7 @@ struct Outcome {
     Errc error{};
     std::string body;  // of the reply, when error is ok; so it is for a multi that failed, too
     std::vector<Event> events;
-    std::optional<SessionId> closed_session;
+    std::vector<SessionId> closed_sessions;
     std::vector<QuotaExcess> quota_excesses;
 };
 

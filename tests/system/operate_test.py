@@ -130,10 +130,14 @@ class Operated(Cluster):
     def test_a_snapshot_is_saved_while_it_runs_and_begins_a_new_cluster(self):
         first = self.first()
         self.write("/kept", "/kept/below")
+        holder = self.client(first)
+        holder.create("/lock", b"", ephemeral=True)
         file = self.directory / "saved"
         said = self.on(first, "snapshot", "save", file)
         self.assertIn("znodes", said)
+        holder.delete("/lock")  # It comes back with the snapshot, and must not stay.
         self.write("/later")
+        session, zxid = holder.client_id[0], holder.get("/later")[1].czxid
         found = json.loads(self.roster("snapshot", "inspect", file, "--json"))
         self.assertEqual(found["Below"]["/kept"]["Znodes"], 2)
         self.assertNotIn("/later", found["Below"])
@@ -154,6 +158,10 @@ class Operated(Cluster):
         self.await_leader()
         self.assert_has(first, "/kept", "/kept/below")
         self.assertFalse(self.client(first).exists("/later"))
+        # Whoever was connected before, and saw what is no longer there, is told to begin anew at once.
+        wait_until("it has another session", lambda: holder.connected and holder.client_id[0] != session, 15)
+        self.assertFalse(holder.exists("/lock"))
+        self.assertGreater(holder.set("/kept", b"there").mzxid, zxid)
         self.on(first, "members", "add", self.server([first]).start().peer_address, "--voter")
         self.write("/grown")
 

@@ -37,12 +37,13 @@ TEST_F(StoppedMemberTest, tells_what_is_there_and_changes_nothing) {
 TEST_F(StoppedMemberTest, made_alone_it_goes_on_with_all_that_it_has_and_grows_again) {
     const auto before = StoppedMember(path()).founding()->cluster;
 
-    const auto kept = StoppedMember(path()).make_alone();
+    const auto kept = StoppedMember(path()).make_alone("first");
 
     EXPECT_TRUE(fs::exists(kept / "meta"));
     EXPECT_EQ(read_founding(kept / "cluster")->cluster, before);
     EXPECT_NE(StoppedMember(path()).founding()->cluster, before);
     cluster.start(0);
+    items.push_back("first");
     EXPECT_TRUE(cluster.has(0, items));
     EXPECT_EQ(cluster.elect(), 0U);
     EXPECT_EQ(cluster.at(0).node->members().size(), 1U);
@@ -53,11 +54,12 @@ TEST_F(StoppedMemberTest, made_alone_it_goes_on_with_all_that_it_has_and_grows_a
 }
 
 TEST_F(StoppedMemberTest, can_be_made_alone_again_and_keeps_each_copy) {
-    const auto first = StoppedMember(path()).make_alone();
-    const auto second = StoppedMember(path()).make_alone();
+    const auto first = StoppedMember(path()).make_alone("first");
+    const auto second = StoppedMember(path()).make_alone("first");
 
     EXPECT_NE(first, second);
     cluster.start(0);
+    items.insert(items.end(), {"first", "first"});
     EXPECT_TRUE(cluster.has(0, items));
 }
 
@@ -74,7 +76,7 @@ TEST_F(StoppedMemberTest, who_was_never_a_member_has_nothing_to_recover) {
     make_directory(directory.path() / "raft");
     const MetadataStore drawn(directory.path() / "raft" / "meta");
 
-    EXPECT_THROW(StoppedMember(directory.path()).make_alone(), std::runtime_error);
+    EXPECT_THROW(StoppedMember(directory.path()).make_alone("first"), std::runtime_error);
 }
 
 TEST_F(StoppedMemberTest, a_snapshot_makes_the_only_member_of_a_new_cluster) {
@@ -88,10 +90,10 @@ TEST_F(StoppedMemberTest, a_snapshot_makes_the_only_member_of_a_new_cluster) {
     writer.finish();
     SnapshotFileReader snapshot(snapshot_path(snapshots, Index{40}));
 
-    restore_member(snapshot, made.path(), "b:1");
+    restore_member(snapshot, made.path(), "b:1", "first");
 
     StoppedMember member(made.path());
-    EXPECT_EQ(member.last(), Index{40});
+    EXPECT_EQ(member.last(), Index{41});
     EXPECT_EQ(member.vote().term, Term{3});
     const std::vector<Member> alone{{member.id(), "b:1", MemberRole::voter}};
     EXPECT_EQ(member.members(), alone);

@@ -42,6 +42,9 @@ TEST_F(RoomNoticeTest, a_leader_tells_the_others_and_whoever_is_linked_later) {
     notice.room_changed();
     EXPECT_TRUE(told);
     EXPECT_EQ(sent.back().second, "R1");
+    notice.linked(MemberId{4});
+    EXPECT_EQ(sent.back(), (std::pair<MemberId, std::string>{MemberId{4}, "R1"}))
+        << "it may have missed that there is room again";
 }
 
 TEST_F(RoomNoticeTest, a_follower_goes_by_its_leader_and_by_its_own_disk) {

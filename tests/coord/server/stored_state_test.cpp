@@ -70,7 +70,7 @@ TEST_F(StoredStateTest, a_snapshot_is_restored_into_a_place_that_is_free_or_give
     const auto fresh = inspect_server(options().data_dir);
     EXPECT_NE(fresh.cluster, old.cluster);
     EXPECT_NE(fresh.member, old.member);
-    EXPECT_EQ(fresh.last_index, index);
+    EXPECT_EQ(fresh.last_index, index + 1) << "the entry that begins anew";
     core = std::make_unique<RunningCore>(options());
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (!core->server().status().serving && std::chrono::steady_clock::now() < deadline) {
@@ -99,7 +99,8 @@ TEST_F(StoredStateTest, a_server_that_is_recovered_has_another_cluster) {
 
     EXPECT_TRUE(fs::exists(kept / "cluster"));
     EXPECT_NE(inspect_server(options().data_dir).cluster, before.cluster);
-    EXPECT_EQ(inspect_server(options().data_dir).last_index, before.last_index + 1);
+    EXPECT_EQ(inspect_server(options().data_dir).last_index, before.last_index + 2)
+        << "that it is alone, and that it begins anew";
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ TEST(StateMachine, closing_a_session_removes_its_ephemerals_in_path_order_at_one
     const auto closed = machine.close(alice);
 
     EXPECT_EQ(closed.error, Errc::ok);
-    EXPECT_EQ(closed.closed_session, alice);
+    EXPECT_EQ(closed.closed_sessions, std::vector{alice});
     ASSERT_EQ(closed.events.size(), 4U);
     EXPECT_EQ(closed.events[0].path, "/a");
     EXPECT_EQ(closed.events[1].path, "/");
@@ -97,7 +97,32 @@ TEST(StateMachine, a_closed_session_neither_writes_nor_closes_again) {
               Errc::session_expired);
     const auto closed = machine.close(alice);
     EXPECT_EQ(closed.error, Errc::session_expired);
-    EXPECT_FALSE(closed.closed_session);
+    EXPECT_TRUE(closed.closed_sessions.empty());
+}
+
+TEST(StateMachine, to_begin_anew_ends_every_session_and_leaves_all_zxids_of_before_behind) {
+    Machine machine;
+    machine.open(bob);
+    machine.create("/p");
+    machine.create("/p/a", CreateMode::ephemeral);
+    const auto before = machine.tree.last_zxid();
+
+    Command command;
+    command.op = OpCode::begin_anew;
+    const auto anew = machine.tree.apply(command);
+
+    EXPECT_EQ(anew.error, Errc::ok);
+    EXPECT_EQ(anew.closed_sessions, (std::vector{alice, bob}));
+    EXPECT_TRUE(machine.tree.sessions().empty());
+    EXPECT_EQ(machine.tree.ephemeral_count(), 0U);
+    EXPECT_FALSE(machine.has("/p/a"));
+    EXPECT_TRUE(machine.has("/p"));
+    ASSERT_EQ(anew.events.size(), 2U);
+    EXPECT_EQ(anew.events[0].path, "/p/a");
+    EXPECT_EQ(machine.tree.last_zxid(), anew.zxid);
+    EXPECT_GT(static_cast<std::int64_t>(anew.zxid),
+              static_cast<std::int64_t>(before) + 1'000'000'000'000);
+    EXPECT_EQ(machine.create("/q").error, Errc::session_expired);
 }
 
 TEST(StateMachine, an_operation_that_is_no_write_is_unimplemented) {
@@ -290,7 +315,7 @@ TEST_F(MovingSessionsTest, a_session_expires_as_its_leader_saw_it_or_not_at_all)
 
     EXPECT_EQ(machine.expire(seen, 5).error, Errc::session_moved) << "it has moved on";
     EXPECT_EQ(machine.expire(session(bob), 4).error, Errc::session_moved) << "of an old leader";
-    EXPECT_EQ(machine.expire(session(bob), 5).closed_session, bob);
+    EXPECT_EQ(machine.expire(session(bob), 5).closed_sessions, std::vector{bob});
     EXPECT_FALSE(machine.tree.find_session(bob));
 }
 
