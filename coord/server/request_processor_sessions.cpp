@@ -56,6 +56,15 @@ void RequestProcessor::greet(Conversation& from, std::string_view frame) {
             end(from);
             break;
         case Admission::Verdict::expired: turn_away(from); break;
+        case Admission::Verdict::unknown:
+            // This server may lag behind the one where the session began, and what has begun to end
+            // it may come to nothing: behind this in the log it is certain. Alone it is already.
+            if (is_alone()) {
+                turn_away(from);
+            } else {
+                propose_attach(from, request.value().session, admission.password);
+            }
+            break;
         case Admission::Verdict::create: create_session(from); break;
         case Admission::Verdict::attach: attach(from, request.value(), admission.password); break;
     }

@@ -17,14 +17,17 @@ Admission admit(const ConnectRequest& request,
         std::clamp(std::chrono::milliseconds(request.timeout_ms), range.min, range.max);
     if (request.session == SessionId{}) return {Verdict::create, timeout, {}};
 
+    Password claimed{};
+    if (request.password.size() != claimed.size()) return {Verdict::expired, {}, {}};
+    std::copy(request.password.begin(), request.password.end(), claimed.begin());
     const auto session = state.find_session(request.session);
-    if (!session || !tracker.is_open(request.session)) return {Verdict::expired, {}, {}};
+    if (!session) return {Verdict::unknown, timeout, claimed};
     const auto& password = session->password;
-    const bool proven =
-        request.password.size() == password.size() &&
-        CRYPTO_memcmp(request.password.data(), password.data(), password.size()) == 0;
-    if (!proven) return {Verdict::expired, {}, {}};
-    return {Verdict::attach, timeout, password};
+    if (CRYPTO_memcmp(claimed.data(), password.data(), password.size()) != 0) {
+        return {Verdict::expired, {}, {}};
+    }
+    const bool is_open = tracker.is_open(request.session);
+    return {is_open ? Verdict::attach : Verdict::unknown, timeout, password};
 }
 
 }  // namespace coord

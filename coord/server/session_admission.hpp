@@ -22,13 +22,14 @@ struct TimeoutRange {
 struct Admission {
     enum class Verdict {
         refuse,   // close without a reply: the client has seen more than we, another will serve it
-        expired,  // unknown or closing session, or a wrong password
+        expired,  // a wrong password
+        unknown,  // unknown or closing here: what the log says when it has come to it, counts
         create,
         attach,
     };
     Verdict verdict{};
     std::chrono::milliseconds timeout{};  // as negotiated
-    Password password{};                  // of the session attached to
+    Password password{};                  // of the session attached to, or as claimed
 };
 
 Admission admit(const ConnectRequest& request,

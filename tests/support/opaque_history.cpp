@@ -15,22 +15,6 @@ using std::chrono_literals::operator""s;
 
 constexpr SimulatedTime recovery_max = 60s;
 
-ReplicaOptions draw_options(Dice& dice) {
-    ReplicaOptions options;
-    options.driver.heartbeat = Driver::Time(dice.one_of<int>({20, 50}));
-    options.driver.election_timeout = Driver::Time(dice.one_of<int>({150, 300}));
-    options.driver.in_flight_max = dice.one_of<unsigned>({2, 16, 256});
-    options.driver.trailing_entries = dice.one_of<std::size_t>({0, 3, 30, 20'000});
-    options.driver.memory_bytes = dice.one_of<std::size_t>({1, 300, 3000, 8U << 20U});
-    options.driver.install_timeout = Driver::Time(dice.one_of<int>({500, 5000, 600'000}));
-    options.snapshot_log_bytes = dice.one_of<std::size_t>({500, 3000, 10'000, 64U << 20U});
-    options.message_bytes_max = dice.one_of<std::size_t>({200, 1U << 20U});
-    options.backlog_max = dice.one_of<std::size_t>({1, 4, 64});
-    options.in_flight_entries_max = dice.one_of<std::size_t>({4, 4096});
-    options.catch_up_max = Driver::Time(dice.one_of<int>({500, 5000}));
-    return options;
-}
-
 }  // namespace
 
 // A state that tells every difference: the hash of all entries so far.
@@ -104,7 +88,7 @@ OpaqueHistory::OpaqueHistory(SimulatedWorld& world)
       cluster_(
           world,
           record_,
-          draw_options(world.dice),
+          draw_replica_options(world.dice),
           [this](SimulatedCluster::Seat& seat) { return std::make_unique<List>(*this, seat); }),
       faults_(cluster_),
       pause_max_(world.dice.time(2ms, 100ms)) {}

@@ -21,9 +21,26 @@ SimulatedCluster::SimulatedCluster(SimulatedWorld& world,
       make_(std::move(make)),
       network_(world) {}
 
+ReplicaOptions draw_replica_options(Dice& dice) {
+    ReplicaOptions options;
+    options.driver.heartbeat = Driver::Time(dice.one_of<int>({20, 50}));
+    options.driver.election_timeout = Driver::Time(dice.one_of<int>({150, 300}));
+    options.driver.in_flight_max = dice.one_of<unsigned>({2, 16, 256});
+    options.driver.trailing_entries = dice.one_of<std::size_t>({0, 3, 30, 20'000});
+    options.driver.memory_bytes = dice.one_of<std::size_t>({1, 300, 3000, 8U << 20U});
+    options.driver.install_timeout = Driver::Time(dice.one_of<int>({500, 5000, 600'000}));
+    options.snapshot_log_bytes = dice.one_of<std::size_t>({500, 3000, 10'000, 64U << 20U});
+    options.message_bytes_max = dice.one_of<std::size_t>({200, 1U << 20U});
+    options.backlog_max = dice.one_of<std::size_t>({1, 4, 64});
+    options.in_flight_entries_max = dice.one_of<std::size_t>({4, 4096});
+    options.catch_up_max = Driver::Time(dice.one_of<int>({500, 5000}));
+    return options;
+}
+
 // Applications and replicas know of each other: none is to hear of the other's end.
 SimulatedCluster::~SimulatedCluster() {
     for (const auto& seat : seats_) {
+        seat->disk.give_up_snapshot();
         seat->replica.reset();
         seat->application.reset();
     }

@@ -21,6 +21,9 @@
 
 namespace coord {
 
+// So that little memory, short logs and much waiting for the disk come about as well.
+ReplicaOptions draw_replica_options(Dice& dice);
+
 // What runs on a member during one life of its process.
 class SimulatedApplication {
 public:

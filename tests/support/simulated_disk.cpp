@@ -72,7 +72,7 @@ void SimulatedDisk::crash() {
     }
     if (!queue_.empty()) world_.count("unwritten appends lost", number(machine_.id()));
     queue_.clear();
-    taking_.reset();
+    give_up_snapshot();
 }
 
 void SimulatedDisk::tear(const Append& append) {
@@ -218,6 +218,12 @@ void SimulatedDisk::take_snapshot(const SnapshotMetadata& snapshot,
     taking_ = std::make_shared<Taking>(
         Taking{Snapshot{snapshot, {}}, std::move(slices), std::move(done)});
     next_slice();
+}
+
+// What is posted holds on to it, but the state that it looks at may be about to go.
+void SimulatedDisk::give_up_snapshot() {
+    if (taking_) taking_->slices = nullptr;
+    taking_.reset();
 }
 
 void SimulatedDisk::next_slice() {

@@ -58,7 +58,7 @@ public:
     void take_snapshot(const SnapshotMetadata& snapshot,
                        Slices slices,
                        std::function<void(bool good)> done) override;
-    void give_up_snapshot() override { taking_.reset(); }
+    void give_up_snapshot() override;
     [[nodiscard]] std::filesystem::path incoming() const override { return "incoming"; }
     void install(const SnapshotMetadata& snapshot,
                  Build build,

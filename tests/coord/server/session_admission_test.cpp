@@ -72,13 +72,16 @@ TEST_F(SessionAdmissionTest, a_wrong_password_looks_like_an_expired_session) {
     EXPECT_EQ(admit(attach("")).verdict, Verdict::expired);
 }
 
-TEST_F(SessionAdmissionTest, unknown_and_closing_sessions_are_expired) {
+TEST_F(SessionAdmissionTest, of_unknown_and_closing_sessions_only_the_log_knows_the_end) {
     auto unknown = attach({password.data(), password.size()});
     unknown.session = SessionId{99};
-    EXPECT_EQ(admit(unknown).verdict, Verdict::expired);
+    EXPECT_EQ(admit(unknown).verdict, Verdict::unknown);
+    EXPECT_EQ(admit(unknown).password, password);
+    EXPECT_EQ(admit(unknown).timeout, milliseconds(8000));
 
     tracker.begin_closing(session);
-    EXPECT_EQ(admit(attach({password.data(), password.size()})).verdict, Verdict::expired);
+    EXPECT_EQ(admit(attach({password.data(), password.size()})).verdict, Verdict::unknown);
+    EXPECT_EQ(admit(attach("qqqqqqqqqqqqqqqq")).verdict, Verdict::expired);
 }
 
 }  // namespace

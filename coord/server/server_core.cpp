@@ -1,0 +1,81 @@
+#include "coord/server/server_core.hpp"
+
+#include "coord/server/membership.hpp"
+
+#include <utility>
+
+namespace coord {
+
+ServerCore::ServerCore(const ServerOptions& options,
+                       ServerCounters& counters,
+                       Surroundings surroundings)
+    : options_(options),
+      counters_(counters),
+      surroundings_(std::move(surroundings)),
+      processor_(options,
+                 counters,
+                 {[this](const Entry& entry) { return send(entry); },
+                  [this](const Touches& touches) {
+                      return surroundings_.send_letter(surroundings_.standing().leader,
+                                                       encode_letter(touches));
+                  },
+                  surroundings_.wake}),
+      forwarded_(options.forwarded_bytes_max, counters, surroundings_.propose) {}
+
+Application ServerCore::application() {
+    Application application;
+    application.apply = [this](Index, Term term, std::string_view entry) {
+        processor_.apply(term, entry, surroundings_.now());
+    };
+    application.standing_changed = [this](const Standing& standing) {
+        processor_.standing_changed(standing, surroundings_.now());
+        forwarded_.standing_changed(standing, surroundings_.self());
+    };
+    application.room = surroundings_.wake;
+    application.letter = [this](MemberId from, std::string_view letter) { read(from, letter); };
+    application.link_changed = [this](MemberId peer, bool connected) {
+        if (connected && peer == surroundings_.standing().leader) processor_.leader_linked();
+    };
+    application.cut_snapshot = [this] { return processor_.cut_snapshot(); };
+    application.build = [this](const Disk::Chunks& next) -> Result<Disk::Swap> {
+        auto restored = StateMachine::restore(next);
+        if (!restored) return restored.error();
+        const auto state = std::make_shared<StateMachine>(std::move(restored.value()));
+        return Disk::Swap([this, state] { processor_.swap_state(*state, surroundings_.now()); });
+    };
+    return application;
+}
+
+bool ServerCore::send(const Entry& entry) {
+    const auto standing = surroundings_.standing();
+    if (standing.role == Role::leader) return surroundings_.propose(entry);
+    if (standing.leader == MemberId{0} || standing.leader == surroundings_.self()) return false;
+    return surroundings_.send_letter(standing.leader,
+                                     encode_letter(ForwardedEntry{number(standing.term), *entry}));
+}
+
+void ServerCore::read(MemberId from, std::string_view letter) {
+    const auto read = decode_letter(letter);
+    if (!read) {
+        counters_.letters_malformed.add();
+    } else if (const auto* entry = std::get_if<ForwardedEntry>(&*read)) {
+        forwarded_.take(from, *entry);
+    } else {
+        processor_.touched(std::get<Touches>(*read).sessions, surroundings_.now());
+    }
+}
+
+void ServerCore::tick(const std::vector<Member>& members) {
+    const auto now = surroundings_.now();
+    processor_.tick(now);
+    processor_.expire_sessions(now);
+    if (options_.has_peers()) processor_.tell_members(format_membership(members), now);
+}
+
+std::vector<std::shared_ptr<Conversation>> ServerCore::end_turn() {
+    auto conversations = processor_.end_turn();
+    forwarded_.pump();
+    return conversations;
+}
+
+}  // namespace coord
