@@ -146,7 +146,8 @@ void RequestProcessor::propose(Conversation& from,
                                std::int32_t xid,
                                OpCode op,
                                std::string_view body) {
-    if (!has_room_) {
+    // A session's end takes little room and gives back more.
+    if (!has_room_ && op != OpCode::close_session) {
         counters_.writes_refused.add();
         take_local(from, {xid, op, false, Errc::system_error, {}, now_}, {});
         return;

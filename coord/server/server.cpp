@@ -3,11 +3,9 @@
 #include "coord/base/log.hpp"
 #include "coord/raft/node.hpp"
 #include "coord/server/connection.hpp"
-#include "coord/server/forwarded_entries.hpp"
 #include "coord/server/member_orders.hpp"
 #include "coord/server/membership.hpp"
-#include "coord/server/request_processor.hpp"
-#include "coord/server/room_notice.hpp"
+#include "coord/server/server_core.hpp"
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -179,11 +177,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     Parts(asio::io_context& context, ServerOptions given)
         : io(context),
           options(complete(std::move(given))),
-          processor(options,
-                    counters,
-                    {[this](const WriteQueue::Entry& entry) { return send(entry); },
-                     [this](const Touches& touches) { return touch(touches); },
-                     [this] { wake(); }}),
+          core(options, counters, core_surroundings()),
           host{options,
                counters,
                processor,
@@ -195,13 +189,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
                [this] { step_handshakes(); }},
           links(peer_links(context, options)),
           node(context, node_options(options, links.get()), application()),
-          forwarded(options.forwarded_bytes_max,
-                    counters,
-                    [this](const ForwardedEntries::Entry& entry) {
-                        return node.propose(entry).has_value();
-                    }),
           member_orders(order_surroundings()),
-          room_notice(room_surroundings()),
           tick_timer(context),
           reap_timer(context) {
         if (!options.tls_listen.empty()) {
@@ -210,12 +198,9 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     }
 
     Application application();
-    bool send(const WriteQueue::Entry& entry);
-    bool touch(const Touches& touches);
-    void read(MemberId from, std::string_view letter);
-    void publish_status();
+    ServerCore::Surroundings core_surroundings();
     MemberOrders::Surroundings order_surroundings();
-    RoomNotice::Surroundings room_surroundings();
+    void publish_status();
     void wake();
     void end_turn();
     template <class Conversations>
@@ -246,13 +231,12 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     asio::io_context& io;
     const ServerOptions options;
     ServerCounters counters;
-    RequestProcessor processor;
+    ServerCore core;
+    RequestProcessor& processor = core.processor();
     Connection::Host host;
     const std::unique_ptr<PeerLinks> links;  // null: there are no peers
     Node node;
-    ForwardedEntries forwarded;
     MemberOrders member_orders;
-    RoomNotice room_notice;
     asio::steady_timer tick_timer;
     asio::steady_timer reap_timer;
     std::optional<TlsContext> tls;  // if there is a port for it
@@ -362,71 +346,33 @@ MemberOrders::Surroundings Server::Parts::order_surroundings() {
             }};
 }
 
-RoomNotice::Surroundings Server::Parts::room_surroundings() {
-    return {[this] { return node.has_room(); },
-            [this] { return node.standing(); },
-            [this] { return node.members(); },
-            [this](MemberId to, std::string letter) {
-                static_cast<void>(node.send_letter(to, std::move(letter)));
-            },
-            [this](bool has_room) { processor.set_room(has_room); }};
+ServerCore::Surroundings Server::Parts::core_surroundings() {
+    return {
+        [this] { return node.id(); },
+        [this] { return node.standing(); },
+        [this] { return node.members(); },
+        [this] { return node.has_room(); },
+        [this](const ServerCore::Entry& entry) { return node.propose(entry).has_value(); },
+        [this](MemberId to, std::string letter) { return node.send_letter(to, std::move(letter)); },
+        [this] { wake(); },
+        steady_now};
 }
 
 Application Server::Parts::application() {
-    Application application;
-    application.apply = [this](Index, Term term, std::string_view entry) {
-        processor.apply(term, entry, steady_now());
-    };
-    application.standing_changed = [this](const Standing& standing) {
-        processor.standing_changed(standing, steady_now());
-        forwarded.standing_changed(standing, node.id());
-        room_notice.standing_changed();
+    auto application = core.application();
+    application.standing_changed = [this, told = application.standing_changed](const auto& now) {
+        told(now);
         publish_status();
     };
-    application.room = [this] {
-        room_notice.room_changed();
-        wake();
+    application.letter = [this, read = application.letter](MemberId from, std::string_view letter) {
+        if (!member_orders.read(from, letter)) read(from, letter);
     };
-    application.letter = [this](MemberId from, std::string_view letter) {
-        if (member_orders.read(from, letter) || room_notice.read(from, letter)) return;
-        read(from, letter);
-    };
-    application.link_changed = [this](MemberId peer, bool connected) {
-        if (connected && peer == node.standing().leader) processor.leader_linked();
-        if (!connected) return member_orders.disconnected(peer);
-        room_notice.linked(peer);
-    };
-    application.cut_snapshot = [this] { return processor.cut_snapshot(); };
-    application.build = [this](const Disk::Chunks& next) -> Result<Disk::Swap> {
-        auto restored = StateMachine::restore(next);
-        if (!restored) return restored.error();
-        const auto state = std::make_shared<StateMachine>(std::move(restored.value()));
-        return Disk::Swap([this, state] { processor.swap_state(*state, steady_now()); });
+    application.link_changed = [this, told = application.link_changed](MemberId peer,
+                                                                       bool connected) {
+        told(peer, connected);
+        if (!connected) member_orders.disconnected(peer);
     };
     return application;
-}
-
-bool Server::Parts::send(const WriteQueue::Entry& entry) {
-    const auto& standing = node.standing();
-    if (standing.role == Role::leader) return node.propose(entry).has_value();
-    if (standing.leader == MemberId{0} || standing.leader == node.id()) return false;
-    return node.send_letter(standing.leader,
-                            encode_letter(ForwardedEntry{number(standing.term), *entry}));
-}
-
-bool Server::Parts::touch(const Touches& touches) {
-    return node.send_letter(node.standing().leader, encode_letter(touches));
-}
-
-void Server::Parts::read(MemberId from, std::string_view letter) {
-    const auto read = decode_letter(letter);
-    if (!read) {
-        counters.letters_malformed.add();
-    } else if (const auto* entry = std::get_if<ForwardedEntry>(&*read)) {
-        forwarded.take(from, *entry);
-    } else {
-        processor.touched(std::get<Touches>(*read).sessions, steady_now());
-    }
 }
 
 void Server::Parts::publish_status() {
@@ -477,8 +423,7 @@ void Server::Parts::end_turn() {
     const auto begin_of = [](auto& from, std::size_t count) {
         return std::next(from.begin(), static_cast<std::ptrdiff_t>(count));
     };
-    auto fresh = processor.end_turn();
-    forwarded.pump();
+    auto fresh = core.end_turn();
     const auto done = end_turns(fresh);
     backlog.erase(backlog.begin(), begin_of(backlog, end_turns(backlog)));
     std::move(begin_of(fresh, done), fresh.end(), std::back_inserter(backlog));
@@ -623,11 +568,9 @@ void Server::Parts::forget(Connection& connection) {
 // At every multiple of the tick, where sessions expire.
 void Server::Parts::tick() {
     const auto now = steady_now();
-    processor.tick(now);
-    processor.expire_sessions(now);
+    core.tick();
     counters.quotas.set(processor.state().quotas(quotas_shown_max));
     publish_status();
-    if (options.has_peers()) processor.tell_members(membership(), now);
     member_orders.tick(now);
     while (!host.deadlines.empty() && host.deadlines.front().first <= now) {
         const auto connection = host.deadlines.front().second.lock();

@@ -20,7 +20,14 @@ ServerCore::ServerCore(const ServerOptions& options,
                                                        encode_letter(touches));
                   },
                   surroundings_.wake}),
-      forwarded_(options.forwarded_bytes_max, counters, surroundings_.propose) {}
+      forwarded_(options.forwarded_bytes_max, counters, surroundings_.propose),
+      room_notice_({surroundings_.has_room,
+                    surroundings_.standing,
+                    surroundings_.members,
+                    [this](MemberId to, std::string letter) {
+                        static_cast<void>(surroundings_.send_letter(to, std::move(letter)));
+                    },
+                    [this](bool has_room) { processor_.set_room(has_room); }}) {}
 
 Application ServerCore::application() {
     Application application;
@@ -30,11 +37,16 @@ Application ServerCore::application() {
     application.standing_changed = [this](const Standing& standing) {
         processor_.standing_changed(standing, surroundings_.now());
         forwarded_.standing_changed(standing, surroundings_.self());
+        room_notice_.standing_changed();
     };
-    application.room = surroundings_.wake;
+    application.room = [this] {
+        room_notice_.room_changed();
+        surroundings_.wake();
+    };
     application.letter = [this](MemberId from, std::string_view letter) { read(from, letter); };
     application.link_changed = [this](MemberId peer, bool connected) {
         if (connected && peer == surroundings_.standing().leader) processor_.leader_linked();
+        if (connected) room_notice_.linked(peer);
     };
     application.cut_snapshot = [this] { return processor_.cut_snapshot(); };
     application.build = [this](const Disk::Chunks& next) -> Result<Disk::Swap> {
@@ -55,6 +67,7 @@ bool ServerCore::send(const Entry& entry) {
 }
 
 void ServerCore::read(MemberId from, std::string_view letter) {
+    if (room_notice_.read(from, letter)) return;
     const auto read = decode_letter(letter);
     if (!read) {
         counters_.letters_malformed.add();
@@ -65,11 +78,17 @@ void ServerCore::read(MemberId from, std::string_view letter) {
     }
 }
 
-void ServerCore::tick(const std::vector<Member>& members) {
+std::string ServerCore::membership() const {
+    std::vector<Member> members;
+    for (const auto& status : surroundings_.members()) members.push_back(status.member);
+    return format_membership(members);
+}
+
+void ServerCore::tick() {
     const auto now = surroundings_.now();
     processor_.tick(now);
     processor_.expire_sessions(now);
-    if (options_.has_peers()) processor_.tell_members(format_membership(members), now);
+    if (options_.has_peers()) processor_.tell_members(membership(), now);
 }
 
 std::vector<std::shared_ptr<Conversation>> ServerCore::end_turn() {

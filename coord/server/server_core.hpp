@@ -10,6 +10,7 @@
 #include "coord/raft/replica.hpp"
 #include "coord/server/forwarded_entries.hpp"
 #include "coord/server/request_processor.hpp"
+#include "coord/server/room_notice.hpp"
 
 #include <functional>
 #include <memory>
@@ -28,6 +29,8 @@ public:
     struct Surroundings {
         std::function<MemberId()> self;
         std::function<Standing()> standing;
+        std::function<std::vector<MemberStatus>()> members;
+        std::function<bool()> has_room;  // see Node::has_room
         std::function<bool(const Entry& entry)> propose;
         std::function<bool(MemberId to, std::string letter)> send_letter;
         std::function<void()> wake;  // asks for end_turn() to be called soon, once
@@ -38,8 +41,8 @@ public:
 
     // What the member calls.
     [[nodiscard]] Application application();
-    // To be called twice a tick or more often, with the members of the newest configuration.
-    void tick(const std::vector<Member>& members);
+    // To be called twice a tick or more often.
+    void tick();
     // See RequestProcessor::end_turn.
     std::vector<std::shared_ptr<Conversation>> end_turn();
 
@@ -49,12 +52,14 @@ public:
 private:
     bool send(const Entry& entry);
     void read(MemberId from, std::string_view letter);
+    [[nodiscard]] std::string membership() const;
 
     const ServerOptions& options_;
     ServerCounters& counters_;
     const Surroundings surroundings_;
     RequestProcessor processor_;
     ForwardedEntries forwarded_;
+    RoomNotice room_notice_;
 };
 
 }  // namespace coord

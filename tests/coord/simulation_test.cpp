@@ -95,6 +95,7 @@ std::vector<std::string_view> expected_of_servers() {
                              "void expiry",
                              "watches set again",
                              "event told",
+                             "write refused without room",
                              "entry forwarded",
                              "forwarded entry dropped",
                              "entry repeated",

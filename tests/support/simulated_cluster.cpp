@@ -78,6 +78,7 @@ void SimulatedCluster::start(Seat& seat) {
     auto found = seat.disk.open();
     seat.application = make_(seat);
     const auto callbacks = seat.application->callbacks();
+    seat.room_changed = callbacks.room;
     if (found.snapshot) {
         std::size_t i = 0;
         const auto& chunks = found.snapshot->chunks;
@@ -129,6 +130,14 @@ void SimulatedCluster::bury(Seat& seat) {
     seat.application.reset();
     seat.replica.reset();
     if (buried) buried(seat);
+}
+
+// What a process notices a little later.
+void SimulatedCluster::set_room(Seat& seat, Room room) {
+    seat.disk.set_room(room);
+    seat.machine.post(world_.dice.latency(200us), [&seat] {
+        if (seat.room_changed) seat.room_changed();
+    });
 }
 
 void SimulatedCluster::move_clock(Seat& seat, Driver::Time by) {

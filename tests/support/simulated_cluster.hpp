@@ -48,6 +48,7 @@ public:
         SimulatedNetwork::Endpoint endpoint;
         std::unique_ptr<SimulatedApplication> application;  // while it runs
         std::unique_ptr<Replica> replica;
+        std::function<void()> room_changed;  // of its application
         Driver::Time armed{-1};
         std::uint64_t timers = 0;
         Index applied{};
@@ -70,6 +71,7 @@ public:
     void start(Seat& seat);
     void kill(Seat& seat) { seat.machine.doom(); }
     void move_clock(Seat& seat, Driver::Time by);
+    void set_room(Seat& seat, Room room);
     // What is done about a process that ended; from within no event of it.
     std::function<void(Seat&)> buried;
 

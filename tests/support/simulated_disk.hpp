@@ -40,6 +40,7 @@ public:
     [[nodiscard]] Found open();
     void crash();  // the process is gone, or the power
     void set_full(bool full) { is_full_ = full; }
+    void set_room(Room room) { room_ = room; }
     void set_typical(SimulatedTime latency) { typical_ = latency; }
     [[nodiscard]] bool is_full() const { return is_full_; }
     [[nodiscard]] const Vote& vote() const { return vote_; }
@@ -47,6 +48,7 @@ public:
     [[nodiscard]] SnapshotPtr snapshot_at(Index index) const;
     void receive(SnapshotPtr fetched) { incoming_ = std::move(fetched); }
 
+    [[nodiscard]] Room room() const override { return room_; }
     void save(const Vote& vote) override;
     void append(Append append) override;
     void read(Index first,
@@ -111,6 +113,7 @@ private:
     RaftRecord& record_;
     SimulatedTime typical_{300};
     bool is_full_ = false;
+    Room room_ = Room::plenty;
 
     // On disk.
     Vote vote_;

@@ -34,6 +34,7 @@ const std::vector<SimulatedFaults::Kind>& SimulatedFaults::all() {
         {"clock jumped", &F::jump},
         {"disk slow", &F::slow_disk},
         {"disk full", &F::fill_disk},
+        {"disk nearly full", &F::nearly_fill_disk},
         {"network slow", &F::slow_network},
         {"change asked for", &F::change_members},
     };
@@ -89,6 +90,7 @@ void SimulatedFaults::stop() {
 
 void SimulatedFaults::recover(Seat& seat) {
     seat.disk.set_full(false);
+    cluster_.set_room(seat, Room::plenty);
     seat.disk.set_typical(disk_typical);
 }
 
@@ -161,6 +163,11 @@ void SimulatedFaults::slow_disk(Seat& victim) {
 
 void SimulatedFaults::fill_disk(Seat& victim) {
     victim.disk.set_full(true);
+    world_.clock.after(world_.dice.time(50ms, 1500ms), [this, &victim] { recover(victim); });
+}
+
+void SimulatedFaults::nearly_fill_disk(Seat& victim) {
+    cluster_.set_room(victim, world_.dice.once_in(2) ? Room::reserve : Room::none);
     world_.clock.after(world_.dice.time(50ms, 1500ms), [this, &victim] { recover(victim); });
 }
 

@@ -50,6 +50,7 @@ private:
     void jump(Seat& victim);
     void slow_disk(Seat& victim);
     void fill_disk(Seat& victim);
+    void nearly_fill_disk(Seat& victim);
     void slow_network(Seat& victim);
     void change_members(Seat& victim);
     [[nodiscard]] MemberChange draw_change(const std::vector<MemberStatus>& members);

@@ -39,10 +39,13 @@ struct ServerCoreTest : testing::Test {
     std::vector<ServerCore::Entry> proposed;
     std::vector<std::pair<MemberId, std::string>> letters;
     int wakes = 0;
+    bool has_room = true;
     ServerCore core{options,
                     counters,
                     {[] { return MemberId{1}; },
                      [this] { return standing; },
+                     [] { return std::vector<MemberStatus>(); },
+                     [this] { return has_room; },
                      [this](const ServerCore::Entry& entry) {
                          proposed.push_back(entry);
                          return true;
@@ -110,6 +113,30 @@ TEST_F(ServerCoreTest, a_new_link_to_the_leader_has_all_under_way_sent_again) {
     EXPECT_EQ(letters.front(), letters.back());
 }
 
+TEST_F(ServerCoreTest, without_room_on_its_disk_it_refuses_writes_but_the_end_of_a_session) {
+    stand(Role::leader, MemberId{1});
+    const auto client = connect();
+    calls.apply(Index{2}, Term{3}, *proposed.front());
+    has_room = false;
+    calls.room();
+
+    std::string frame;
+    Encoder out(frame);
+    encode(out, RequestHeader{1, OpCode::remove});
+    RemoveRequest{"/a"}.encode(out);
+    core.processor().take(*client, frame);
+    core.end_turn();
+
+    EXPECT_EQ(counters.writes_refused.value(), 1U);
+    EXPECT_EQ(proposed.size(), 1U);
+
+    frame.clear();
+    encode(out, RequestHeader{2, OpCode::close_session});
+    core.processor().take(*client, frame);
+    core.end_turn();
+    EXPECT_EQ(proposed.size(), 2U);
+}
+
 TEST_F(ServerCoreTest, the_state_of_a_snapshot_takes_the_place_of_the_present_one) {
     stand(Role::leader, MemberId{1});
     const auto client = connect();
@@ -124,6 +151,8 @@ TEST_F(ServerCoreTest, the_state_of_a_snapshot_takes_the_place_of_the_present_on
                      other_counters,
                      {[] { return MemberId{2}; },
                       [this] { return standing; },
+                      [] { return std::vector<MemberStatus>(); },
+                      [] { return true; },
                       [](const ServerCore::Entry&) { return false; },
                       [](MemberId, const std::string&) { return false; },
                       [] {},

@@ -70,6 +70,9 @@ void SessionWitness::replied(const SentRequest& request,
         expect_events(header.zxid);
     }
     seen_ = header.zxid;
+    // Refused, as the disk is nearly full.
+    const bool is_refused = is_write(request.op) && Errc{header.error} == Errc::system_error;
+    if (is_refused) return;
     demand(header.zxid >= request.floor, "what had been acknowledged before was not seen");
     const Errc error{header.error};
     if (is_write(request.op)) return judge_write(request, header, body);
@@ -161,7 +164,6 @@ SetWatchesRequest SessionWitness::watches_to_set() const {
 void SessionWitness::judge_write(const SentRequest& request,
                                  const ReplyHeader& header,
                                  std::string_view body) {
-    if (Errc{header.error} == Errc::system_error) return;  // refused, as the disk is nearly full
     const auto& logged = model_.at(header.zxid);
     demand(logged.op == request.op && logged.body == request.body,
            "the log has something else at the zxid of an acknowledged write");

@@ -34,6 +34,8 @@ SimulatedServer::SimulatedServer(ServerRecords& records,
           counters_,
           {[this] { return seat_.id(); },
            [this] { return replica_->standing(); },
+           [this] { return replica_->members(); },
+           [this] { return replica_->has_room(); },
            [this](const ServerCore::Entry& entry) { return replica_->propose(entry).has_value(); },
            [this](MemberId to, std::string letter) {
                return replica_->send_letter(to, std::move(letter));
@@ -45,6 +47,7 @@ SimulatedServer::~SimulatedServer() {
     for (const auto& [number, connection] : connections_) network_.crash(connection->link);
     auto& tally = seat_.machine.world().tally;
     tally["entry repeated"] += counters_.entries_repeated.value();
+    tally["write refused without room"] += counters_.writes_refused.value();
     tally["entry forwarded"] += counters_.forwarded.value();
     tally["forwarded entry dropped"] += counters_.forwarded_dropped.value();
     tally["writes sent again"] += counters_.sent_again.value();
@@ -118,8 +121,7 @@ void SimulatedServer::note_contacts(Zxid from) {
 
 void SimulatedServer::note_letter(std::string_view letter) {
     const auto read = decode_letter(letter);
-    demand(read.has_value(), "a letter that cannot be read");
-    const auto* const touches = std::get_if<Touches>(&*read);
+    const auto* const touches = read ? std::get_if<Touches>(&*read) : nullptr;
     if (touches == nullptr || !core_.processor().is_leading()) return;
     for (const auto session : touches->sessions) {
         records_.contacts.heard(seat_.id(), session, seat_.machine.local_time());
@@ -220,9 +222,7 @@ void SimulatedServer::end_turn_of(Connection& connection) {
 }
 
 void SimulatedServer::tick() {
-    std::vector<Member> members;
-    for (const auto& status : replica_->members()) members.push_back(status.member);
-    core_.tick(members);
+    core_.tick();
     seat_.machine.post(options_.tick / 2, [this] { tick(); });
 }
 
