@@ -9,6 +9,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -81,12 +82,13 @@ bool write_and_sync(int fd, std::string_view rest) {
 
 }  // namespace
 
-void replace_file(const fs::path& path, const std::string& content) {
+void replace_file(const fs::path& path, const std::string& content, mode_t mode) {
     auto beside = path;
     beside += ".new";
     const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) fail("cannot write", beside);
-    const bool written = write_and_sync(fd, content);
+    // Not left to the umask: others must be able to read what is theirs to read.
+    const bool written = ::fchmod(fd, mode) == 0 && write_and_sync(fd, content);
     const int error = errno;
     ::close(fd);
     if (!written) {

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 
 namespace agent {
 
@@ -41,6 +42,8 @@ private:
 
 // Replaces `path` by `content`: written beside it, synced, renamed, the directory synced.
 // Throws std::runtime_error naming the path and the reason.
-void replace_file(const std::filesystem::path& path, const std::string& content);
+void replace_file(const std::filesystem::path& path,
+                  const std::string& content,
+                  mode_t mode = 0600);
 
 }  // namespace agent

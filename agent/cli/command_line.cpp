@@ -30,12 +30,20 @@ void add_commands(CLI::App& app, Choice& choice) {
     add_deregister_command(app, choice);
     add_watch_command(app, choice);
     add_resolve_command(app, choice);
+    add_resolver_command(app, choice);
     add_members_command(app, choice);
     add_snapshot_command(app, choice);
     add_recover_command(app, choice);
     add_validate_command(app, choice);
     add_version_command(app, choice);
     add_completion_command(app, choice);
+}
+
+void shorten_footers(CLI::App& app) {
+    for (auto* command : app.get_subcommands({})) {
+        if (command->get_footer() == footer) command->footer("Exit codes: see 'roster --help'.");
+        shorten_footers(*command);
+    }
 }
 
 std::vector<std::string_view> names_of(const CLI::App& app) {
@@ -104,9 +112,7 @@ std::variant<AgentArguments, int> run_command_line(const std::vector<std::string
     app.set_version_flag("--version", std::string("roster ") + ROSTER_VERSION);
     app.footer(footer);
     add_commands(app, choice);
-    for (auto* command : app.get_subcommands({})) {
-        if (command->get_footer() == footer) command->footer("Exit codes: see 'roster --help'.");
-    }
+    shorten_footers(app);
     if (arguments.empty()) {
         console.err << app.help();
         return exit_usage;

@@ -31,6 +31,7 @@ void add_register_command(CLI::App& app, Choice& choice);
 void add_deregister_command(CLI::App& app, Choice& choice);
 void add_watch_command(CLI::App& app, Choice& choice);
 void add_resolve_command(CLI::App& app, Choice& choice);
+void add_resolver_command(CLI::App& app, Choice& choice);
 void add_members_command(CLI::App& app, Choice& choice);
 void add_snapshot_command(CLI::App& app, Choice& choice);
 void add_recover_command(CLI::App& app, Choice& choice);

@@ -18,7 +18,8 @@ _roster() {
   fi
   case $previous in
     --config | -c) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    --data-dir | --services-dir) COMPREPLY=($(compgen -d -- "$current")); return ;;
+    --data-dir | --services-dir | --root) COMPREPLY=($(compgen -d -- "$current")); return ;;
+    --for) COMPREPLY=($(compgen -W "systemd-resolved networkmanager dnsmasq unbound resolv.conf" -- "$current")); return ;;
     --log-level) COMPREPLY=($(compgen -W "trace debug info warn error off" -- "$current")); return ;;
   esac
   case ${COMP_WORDS[1]} in

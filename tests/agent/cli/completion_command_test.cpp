@@ -13,8 +13,8 @@ TEST(CompletionCommand, the_script_knows_every_command_and_its_flags) {
 
     EXPECT_EQ(ran.code, agent::exit_ok);
     EXPECT_NE(ran.out.find("complete -o filenames -F _roster roster"), std::string::npos);
-    EXPECT_NE(ran.out.find("agent services register deregister watch resolve members snapshot "
-                           "recover validate version completion"),
+    EXPECT_NE(ran.out.find("agent services register deregister watch resolve resolver members "
+                           "snapshot recover validate version completion"),
               std::string::npos);
     EXPECT_NE(ran.out.find("--coord-connect"), std::string::npos);
     EXPECT_NE(ran.out.find("more=\"add promote demote remove\""), std::string::npos);
