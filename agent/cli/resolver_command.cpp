@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <memory>
+#include <net/if.h>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -210,23 +211,31 @@ void put_resolv_conf_back(const Console& console, const Options& options) {
     console.out << "put back " << now.string() << "\n";
 }
 
+void print_removal(const Console& console,
+                   const Options& options,
+                   const RemovalPlan& plan,
+                   const std::vector<fs::path>& files) {
+    for (const auto& command : plan.before) console.out << line_of(command) << "\n";
+    for (const auto& path : files) console.out << "rm " << below(options, path).string() << "\n";
+    const auto now = below(options, resolv_conf);
+    if (is_ours(now)) {
+        console.out << "mv " << below(options, resolv_conf_before).string() << " " << now.string()
+                    << "\n";
+    }
+    for (const auto* commands : {&plan.after, &plan.told}) {
+        for (const auto& command : *commands) console.out << line_of(command) << "\n";
+    }
+}
+
 int remove_all(const Console& console, const Options& options) {
     const auto files = our_files(options);
     const auto plan = make_removal(files);
-    const bool has_resolv_conf = is_ours(below(options, resolv_conf));
-    if (files.empty() && !has_resolv_conf) {
+    if (files.empty() && !is_ours(below(options, resolv_conf))) {
         console.out << "nothing of ours is there\n";
         return exit_ok;
     }
     if (options.print_only) {
-        for (const auto& command : plan.before) console.out << line_of(command) << "\n";
-        for (const auto& path : files) {
-            console.out << "rm " << below(options, path).string() << "\n";
-        }
-        if (has_resolv_conf)
-            console.out << "mv " << below(options, resolv_conf_before).string() << " "
-                        << below(options, resolv_conf).string() << "\n";
-        for (const auto& command : plan.after) console.out << line_of(command) << "\n";
+        print_removal(console, options, plan, files);
         return exit_ok;
     }
     return with_files(console, "remove", [&] {
@@ -238,6 +247,7 @@ int remove_all(const Console& console, const Options& options) {
         }
         put_resolv_conf_back(console, options);
         if (is_live) all = run_all(console, "remove", plan.after) && all;
+        tell_commands(console, plan.told);
         return static_cast<int>(all ? exit_ok : exit_failed);
     });
 }
@@ -250,7 +260,8 @@ int tell_status(const Console& console, const Options& options) {
     StatusQuestion question{*agent.value,
                             config->node + ".node." + config->domain,
                             detect(look_at_host(options.root)),
-                            {}};
+                            {},
+                            ::if_nametoindex(link_name) != 0};
     for (const auto& path : our_files(options)) question.files.push_back(path.string());
     if (is_ours(below(options, resolv_conf))) question.files.emplace_back(resolv_conf);
     return print_status(console, question, ask_agent, ask_host);

@@ -14,8 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 namespace asio = boost::asio;
 
-// Of no network: it only makes resolved regard the link as one that is up. Containers can reach
-// the agent there, too, if it listens on it.
+// Of no network: resolved asks the servers of a link only if that has an address of scope global.
+// Containers can reach the agent there, too, if it listens on it.
 constexpr const char* link_address = "169.254.53.53/32";
 
 const fs::path netdev_file = "/etc/systemd/network/50-roster.netdev";
@@ -63,7 +63,7 @@ void plan_networkd(const AgentDns& agent, ResolverPlan& plan) {
                               "[Link]\nRequiredForOnline=no\n\n"
                               "[Address]\nAddress=" +
                                   std::string(link_address) +
-                                  "\nDuplicateAddressDetection=none\n\n"
+                                  "\nScope=global\nDuplicateAddressDetection=none\n\n"
                                   "[Network]\nDNS=" +
                                   format(agent.server) + "\nDomains=" + routing_domains(agent) +
                                   "\nDNSDefaultRoute=no\nDNSSEC=no\nDNSOverTLS=no\n"
@@ -302,13 +302,10 @@ RemovalPlan make_removal(const std::vector<fs::path>& files) {
         plan.before.push_back({"networkctl", "delete", "roster0"});
         plan.after.push_back({"networkctl", "reload"});
     }
-    if (has(dnsmasq_file)) plan.after.push_back({"systemctl", "restart", "dnsmasq"});
-    if (has(unbound_file)) plan.after.push_back({"systemctl", "restart", "unbound"});
-    if (has(manager_file)) {
-        plan.after.push_back({"systemctl", "restart", "NetworkManager"});
-    } else if (has(unmanaged_file)) {
-        plan.after.push_back({"systemctl", "reload", "NetworkManager"});
-    }
+    if (has(unmanaged_file)) plan.after.push_back({"systemctl", "reload", "NetworkManager"});
+    if (has(dnsmasq_file)) plan.told.push_back({"systemctl", "restart", "dnsmasq"});
+    if (has(unbound_file)) plan.told.push_back({"systemctl", "restart", "unbound"});
+    if (has(manager_file)) plan.told.push_back({"systemctl", "restart", "NetworkManager"});
     return plan;
 }
 

@@ -21,6 +21,9 @@
 
 namespace agent {
 
+// What systemd-resolved is wired by.
+inline constexpr const char* link_name = "roster0";
+
 // The agent, as the host's resolver shall see it.
 struct AgentDns {
     HostPort server;
@@ -49,10 +52,11 @@ std::vector<std::string> reverse_zones(std::string_view prefix);
 
 Parsed<ResolverPlan> make_plan(HostResolver resolver, const AgentDns& agent, const HostFacts& host);
 
-// Taking back: what is run before the files go and what after, given those that are there.
+// Taking back: what is run before the files go and after, given those that are there.
 struct RemovalPlan {
     std::vector<Command> before;
     std::vector<Command> after;
+    std::vector<Command> told;  // to other programs' services: left to the one who asked
 };
 
 // Every file that any plan has, but resolv.conf.

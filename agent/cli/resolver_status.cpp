@@ -37,10 +37,14 @@ std::string told(const Lookup& lookup) {
 }
 
 std::string advice(const StatusQuestion& question) {
-    if (!question.files.empty())
-        return "what 'roster resolver setup' wrote is there: run it again, and see that " +
-               std::string(name_of(question.resolver)) + " runs and has read it";
-    return "run 'roster resolver setup'";
+    if (question.files.empty() || question.resolver == HostResolver::resolv_conf)
+        return "run 'roster resolver setup'";
+    if (question.resolver == HostResolver::systemd_resolved && !question.has_link)
+        return std::string("what 'roster resolver setup' wrote is there, but no link ") +
+               link_name +
+               ": systemd-networkd or roster-resolver.service could not make it, see the journal";
+    return "what 'roster resolver setup' wrote is there: run it again, and see that " +
+           std::string(name_of(question.resolver)) + " runs and has read it";
 }
 
 }  // namespace

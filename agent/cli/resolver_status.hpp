@@ -27,6 +27,7 @@ struct StatusQuestion {
     std::string node_name;           // "host1.node.roster.internal"
     HostResolver resolver;           // what this host uses
     std::vector<std::string> files;  // that setup has written
+    bool has_link = false;           // the one of link_name
 };
 
 using AskAgent = std::function<Lookup(const HostPort& server, const std::string& name)>;

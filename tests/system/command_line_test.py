@@ -14,7 +14,7 @@ import unittest
 
 from roster import BINARY, Agent, free_port, wait_until
 
-COMMANDS = ["agent", "services", "register", "deregister", "watch", "resolve", "members", "validate", "version"]
+COMMANDS = ["agent", "services", "register", "deregister", "watch", "resolve", "resolver", "members", "validate", "version"]
 
 
 class CommandLine(unittest.TestCase):

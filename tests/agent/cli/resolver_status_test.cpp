@@ -21,7 +21,8 @@ Told status(const Lookup& agent, const Lookup& host, std::vector<std::string> fi
     const agent::StatusQuestion question{{{"127.0.0.1", 8600}, {"x.test"}},
                                          "host1.node.x.test",
                                          agent::HostResolver::unbound,
-                                         std::move(files)};
+                                         std::move(files),
+                                         true};
     const int code = agent::print_status(
         console,
         question,
@@ -56,6 +57,27 @@ TEST(ResolverStatus, what_was_written_and_does_not_work_has_not_been_read) {
     EXPECT_NE(told.out.find("see that unbound runs and has read it"), std::string::npos)
         << told.out;
     EXPECT_NE(told.out.find("written    /etc/unbound/x.conf"), std::string::npos) << told.out;
+}
+
+TEST(ResolverStatus, a_link_that_could_not_be_made_is_told) {
+    agent::StatusQuestion question{{{"127.0.0.1", 8600}, {"x.test"}},
+                                   "host1.node.x.test",
+                                   agent::HostResolver::systemd_resolved,
+                                   {"/etc/systemd/network/50-roster.netdev"},
+                                   false};
+    std::ostringstream out;
+
+    agent::print_status(
+        {out, out, false, {}},
+        question,
+        [](const auto&, const auto&) {
+            return Lookup{{"10.0.0.1"}, {}};
+        },
+        [](const auto&) {
+            return Lookup{{}, "no"};
+        });
+
+    EXPECT_NE(out.str().find("no link roster0"), std::string::npos) << out.str();
 }
 
 TEST(ResolverStatus, another_answer_is_somebody_elses) {
