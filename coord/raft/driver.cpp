@@ -27,10 +27,13 @@ BridgeOptions to_bridge(const DriverOptions& options) {
 }  // namespace
 
 Driver::Driver(DriverOptions options)
-    : options_(std::move(options)), bridge_([this] {
+    : options_(std::move(options)),
+      bridge_([this] {
           const auto plain = to_bridge(options_);
           return bridge_open(&plain);
-      }()) {
+      }()),
+      election_timeout_(options_.election_timeout),
+      election_timeout_told_(options_.election_timeout) {
     assert(bridge_ != nullptr);
 }
 
@@ -83,6 +86,25 @@ void Driver::start(Time now, Restored restored, Effects& effects) {
 }
 
 void Driver::timeout(Time now, Effects& effects) {
+    const bool is_late = bridge_state(bridge_) != bridge_leader && deadline() <= now;
+    time_out(now, effects);
+    if (is_late && bridge_state(bridge_) == bridge_candidate) election_timeout_.vote_begins(now);
+    election_timeout_.pass(now);
+    tell_election_timeout();
+}
+
+void Driver::tell_election_timeout() {
+    const auto value = election_timeout_.value();
+    if (std::exchange(election_timeout_told_, value) == value) return;
+    bridge_set_election_timeout(bridge_, static_cast<unsigned>(value.count()));
+}
+
+void Driver::peer_is_back() {
+    election_timeout_.begin_anew();
+    tell_election_timeout();
+}
+
+void Driver::time_out(Time now, Effects& effects) {
     const bool waits = bridge_state(bridge_) == bridge_follower && deadline() <= now;
     if (waits && is_lone_voter(members_, options_.id)) vote_for_itself(now, effects);
     step({}, effects, [&](BridgeUpdate* u) { return bridge_timeout(bridge_, engine_ms(now), u); });
@@ -109,7 +131,7 @@ void Driver::vote_for_itself(Time now, Effects& effects) {
 void Driver::suspect(Time now, Effects& effects) {
     if (bridge_state(bridge_) == bridge_leader) return;
     ahead_ += std::max(Time{0}, deadline() - now);
-    timeout(now, effects);
+    time_out(now, effects);
 }
 
 void Driver::announce_commit(Time now, Effects& effects) {
@@ -373,6 +395,7 @@ void Driver::apply(Time now, Effects& effects) {
         const LogEntry entry = entries_.at(number(index) - number(first_));
         applied_ = index;
         applied_term_ = entry.term;
+        if (applied_term_ == term()) election_timeout_.led();
         effects.committed.push_back({index, entry});
         if (entry.type != EntryType::configuration) continue;
         configuration_index_ = index;

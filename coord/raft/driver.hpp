@@ -11,6 +11,7 @@
 
 #include "coord/base/result.hpp"
 #include "coord/raft/configuration.hpp"
+#include "coord/raft/election_timeout.hpp"
 #include "coord/raft/entry.hpp"
 #include "coord/raft/message.hpp"
 
@@ -71,7 +72,7 @@ struct DriverOptions {
     MemberId id{};
     std::string address;
     std::chrono::milliseconds heartbeat{50};
-    std::chrono::milliseconds election_timeout{300};
+    std::chrono::milliseconds election_timeout{300};  // more on a slow network: ElectionTimeout
     std::chrono::milliseconds install_timeout{std::chrono::minutes{10}};
     unsigned in_flight_max = 256;  // messages to a peer that it has not yet answered
     unsigned seed = 0;
@@ -110,6 +111,8 @@ public:
     void announce_commit(Time now, Effects& effects);
     // The leader is thought to be gone: a voter asks for votes now, not when its time is up.
     void suspect(Time now, Effects& effects);
+    // A peer can be reached again.
+    void peer_is_back();
 
     // What a snapshot cut now would be of; nothing while there is nothing new to contain.
     [[nodiscard]] std::optional<SnapshotMetadata> snapshot_point() const;
@@ -150,6 +153,8 @@ private:
     using Call = std::function<int(BridgeUpdate*)>;
 
     [[nodiscard]] std::uint64_t engine_ms(Time now);
+    void time_out(Time now, Effects& effects);
+    void tell_election_timeout();
     void step(std::span<const LogEntry> offered, Effects& effects, const Call& call);
     void
     take_entries(const BridgeUpdate& update, std::span<const LogEntry> offered, Effects& effects);
@@ -190,6 +195,9 @@ private:
     std::deque<Configuration> configurations_;
     std::vector<Member> members_;
     std::vector<Member> peers_;
+
+    ElectionTimeout election_timeout_;
+    Time election_timeout_told_{};  // to the engine
 
     Role role_ = Role::follower;  // as announced
     Index ready_{};               // a leader is announced when this is applied

@@ -65,6 +65,10 @@ void bridge_close(struct Bridge* bridge) {
     free(bridge);
 }
 
+void bridge_set_election_timeout(struct Bridge* bridge, unsigned election_timeout_ms) {
+    raft_set_election_timeout(&bridge->raft, election_timeout_ms);
+}
+
 static int decode(const void* bytes, size_t length, struct raft_configuration* configuration) {
     // libraft does not write through it, but its buffer type is not const.
     const struct raft_buffer buffer = {(void*)(uintptr_t)bytes, length};

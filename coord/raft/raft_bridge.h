@@ -124,6 +124,7 @@ struct BridgeOptions {
 
 struct Bridge* bridge_open(const struct BridgeOptions* options);
 void bridge_close(struct Bridge* bridge);
+void bridge_set_election_timeout(struct Bridge* bridge, unsigned election_timeout_ms);
 
 struct BridgeStart {
     uint64_t term;

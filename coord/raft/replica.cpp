@@ -182,6 +182,7 @@ bool Replica::has_room() const {
 void Replica::linked(MemberId peer, bool connected) {
     if (connected) {
         withdraw_offer(peer);
+        if (driver_) driver_->peer_is_back();
     } else {
         backlogs_.erase(peer);
     }

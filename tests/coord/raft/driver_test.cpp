@@ -84,6 +84,7 @@ public:
     }
 
     void crash(MemberId id) { at(id).crash(); }
+    void delay(Driver::Time delay) { delay_ = delay; }
     void cut(MemberId id) { cut_.insert(id); }
     void heal() { cut_.clear(); }
     void stall_disk(MemberId id, bool stalled) { stalled_[id] = stalled; }
@@ -104,7 +105,7 @@ public:
         for (bool busy = true; busy;) {
             busy = false;
             for (auto& [id, server] : servers_) busy = sync(id) || busy;
-            while (!sent_.empty()) {
+            while (!sent_.empty() && sent_.front().due <= now_) {
                 busy = true;
                 deliver();
             }
@@ -163,6 +164,12 @@ public:
     [[nodiscard]] std::size_t installs() const { return installs_; }
 
 private:
+    struct Sent {
+        Driver::Time due{};
+        MemberId from{};
+        Message message;
+    };
+
     bool sync(MemberId id) {
         auto& server = at(id);
         if (!server.driver || server.unsynced.empty() || stalled_[id]) return false;
@@ -175,7 +182,7 @@ private:
     }
 
     void deliver() {
-        const auto [from, sent] = sent_.front();
+        const auto [due, from, sent] = sent_.front();
         sent_.pop_front();
         auto& to = at(sent.peer);
         if (!to.driver || !at(from).driver || cut_.contains(from) || cut_.contains(sent.peer))
@@ -203,7 +210,8 @@ private:
         auto& server = at(id);
         if (effects.vote) server.vote = *effects.vote;
         for (auto& append : effects.appends) server.unsynced.push_back(std::move(append));
-        for (auto& message : effects.messages) sent_.emplace_back(id, std::move(message));
+        for (auto& message : effects.messages)
+            sent_.push_back({now_ + delay_, id, std::move(message)});
         for (const auto& committed : effects.committed) {
             if (committed.entry.type != EntryType::command) continue;
             server.applied.push_back(*committed.entry.bytes);
@@ -259,7 +267,8 @@ private:
     std::map<Term, MemberId> leaders_;
     std::vector<std::string> history_;
     std::map<MemberId, Server> servers_;
-    std::deque<std::pair<MemberId, Message>> sent_;
+    std::deque<Sent> sent_;
+    Driver::Time delay_{};
     std::set<MemberId> cut_;
     std::map<MemberId, bool> stalled_;
     std::size_t installs_ = 0;
@@ -372,6 +381,41 @@ TEST(Driver, a_majority_goes_on_without_the_old_leader_and_he_follows_when_he_is
     EXPECT_THAT(cluster.at(old).applied, ElementsAre("a", "b"));
     EXPECT_EQ(cluster.at(old).roles.back(), Role::follower);
     EXPECT_GT(cluster.at(young).driver->term(), Term{2});
+}
+
+TEST(Driver, members_with_longer_ways_than_their_timeouts_elect_a_leader_that_lasts) {
+    Cluster cluster(3);
+    cluster.delay(400ms);
+    cluster.elect();
+    for (int i = 0; i < 10'000; ++i) cluster.tick();
+    const auto leader = cluster.elect();
+    const auto term = cluster.at(leader).driver->term();
+
+    for (int i = 0; i < 20'000; ++i) cluster.tick();
+
+    EXPECT_EQ(cluster.leader(), leader);
+    EXPECT_EQ(cluster.at(leader).driver->term(), term);
+    cluster.propose(leader, "a");
+    EXPECT_TRUE(cluster.run_until([&] { return !cluster.at(MemberId{1}).applied.empty(); }));
+}
+
+TEST(Driver, members_whose_ways_are_short_again_elect_fast_once_a_peer_is_back) {
+    Cluster cluster(3);
+    const auto old = cluster.elect();
+    cluster.propose(old, "a");
+    cluster.settle();
+    cluster.crash(old);
+    const MemberId alone{number(old) % 3 + 1};
+    const MemberId other{number(alone) % 3 + 1};
+    cluster.crash(other);
+    for (int i = 0; i < 20'000; ++i) cluster.tick();
+
+    cluster.start(other);
+    cluster.at(alone).driver->peer_is_back();
+
+    const auto began = cluster.now();
+    cluster.elect();
+    EXPECT_LE(cluster.now() - began, 1300ms);
 }
 
 TEST(Driver, a_leader_is_announced_only_when_it_has_applied_all_of_its_log) {
