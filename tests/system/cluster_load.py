@@ -26,7 +26,7 @@ class Writer(threading.Thread):
         super().__init__(daemon=True)
         self.home, self.register = f"{root}/{name}", f"{root}/{name}-register"
         self.ephemeral = f"{root}/{name}-alive"
-        self.ended, self.fault = ended, None
+        self.ended, self.fault, self.unknown = ended, None, None
         self.tried, self.created = 0, []        # the names are numbers
         self.set_tried, self.set_done, self.sets = 0, 0, 0
         self.client = KazooClient(addresses(servers), timeout=12.0, randomize_hosts=False)

@@ -37,9 +37,14 @@ class ThreeMachines(unittest.TestCase):
                               machine.namespace, f'session_timeout = "{SESSION_TIMEOUT}s"\n{cls.more}') for machine in hosts]
         cls.machine = dict(zip(cls.servers, hosts))
         cls.addClassCleanup(lambda: [server.kill() for server in cls.servers])
+        cls.prepare()
         for server in cls.servers:
             server.start()
         wait_until("all are whole", cls.whole, 30)
+
+    @classmethod
+    def prepare(cls):
+        """Before the servers are started."""
 
     def setUp(self):
         super().setUp()
