@@ -22,6 +22,8 @@ spdlog::logger& log() { return logger("coord.raft"); }
 constexpr int suspicion_ms_min = 5;
 constexpr int suspicion_ms_max = 40;
 constexpr int suspicion_tries_max = 10;
+constexpr int vote_ms_min = 50;
+constexpr int vote_ms_max = 150;
 
 // It is a heartbeat then. What this log has behind that point is perhaps not the leader's.
 Message without_entries(const Message& message) {
@@ -202,17 +204,24 @@ void Replica::linked(MemberId peer, bool connected) {
 // The votes of the others are to be had only once they have lost the leader as well: until somebody
 // has won, it is tried a few times.
 void Replica::act_on_suspicion(Time now) {
+    const auto soon = [&](int min, int max) {
+        return now + Time{std::uniform_int_distribution<Time::rep>(min, max)(random_)};
+    };
     const bool has_other =
         driver_->leader() != MemberId{0} && driver_->leader() != suspicion_->leader;
-    const bool is_over = driver_->is_elected() || driver_->term() != suspicion_->term || has_other;
-    if (is_over || suspicion_->tries >= suspicion_tries_max) {
+    if (driver_->is_elected() || has_other || suspicion_->tries >= suspicion_tries_max) {
         suspicion_.reset();
         return;
     }
+    // A vote is under way, and has its time. If it was split, the next one need not wait for the
+    // election timeout.
+    if (std::exchange(suspicion_->term, driver_->term()) != driver_->term()) {
+        suspicion_->at = soon(vote_ms_min, vote_ms_max);
+        return;
+    }
     ++suspicion_->tries;
-    suspicion_->at = now + Time{std::uniform_int_distribution<Time::rep>(
-                               suspicion_ms_min, suspicion_ms_max)(random_)} *
-                               suspicion_->tries;
+    suspicion_->at =
+        soon(suspicion_ms_min * suspicion_->tries, suspicion_ms_max * suspicion_->tries);
     Effects effects;
     driver_->suspect(now, effects);
     carry_out(effects);
