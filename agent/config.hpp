@@ -63,6 +63,29 @@ struct DnsKeyConfig {
     std::size_t mac_bits_min = 0;  // of a signature that is cut short; 0: none may be
 };
 
+// [[dns.forward.domain]]: who knows the names below `name`.
+struct DnsForwardDomainConfig {
+    std::string name;
+    std::vector<std::string> servers;  // "10.0.0.2", "[fd00::2]:5353"
+};
+
+// [dns.forward]: names that are not ours.
+struct DnsForwardConfig {
+    bool enabled = false;                   // true as soon as there are servers
+    std::vector<std::string> servers = {};  // default: those of /etc/resolv.conf
+    std::vector<DnsForwardDomainConfig> domains = {};
+    std::vector<std::string> allow = private_networks;  // for whom; this host always
+    std::size_t cache_bytes_max = std::size_t{16} << 20U;
+    std::size_t cache_entries_max = 50'000;
+    std::chrono::seconds ttl_max{86'400};
+    std::chrono::seconds negative_ttl_max{900};
+    std::chrono::seconds serve_stale{86'400};  // past its time, when no server answers; 0: never
+    std::chrono::milliseconds timeout{800};    // of one try
+    std::size_t tries = 2;                     // of each server
+    bool prefetch = true;
+    std::vector<std::string> rebind_allow = {};  // domains with private addresses at public servers
+};
+
 struct DnsConfig {
     bool enabled = true;
     std::vector<std::string> listen{"127.0.0.1:8600"};
@@ -96,6 +119,7 @@ struct DnsConfig {
     std::vector<std::string> tls_listen;  // DNS over TLS: "10.0.0.1:853"
     std::filesystem::path tls_certificate;
     std::filesystem::path tls_key;
+    DnsForwardConfig forward;
 };
 
 struct HttpConfig {

@@ -1,6 +1,7 @@
 #include "agent/config_dns.hpp"
 
 #include "agent/config_dns_keys.hpp"
+#include "agent/config_dns_forward.hpp"
 #include "agent/endpoint.hpp"
 
 namespace agent {
@@ -94,6 +95,10 @@ void read_dns(TableReader& in, DnsConfig& dns) {
     read_dns_keys(in, dns);
     read_dns_limits(in, dns);
     read_dns_tls(in, dns, address);
+    if (const auto* table = in.take_table("forward")) {
+        auto reader = in.inner(*table, "forward");
+        read_dns_forward(reader, dns.forward);
+    }
     in.finish();
 }
 

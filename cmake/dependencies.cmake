@@ -31,6 +31,7 @@ function(need target module package)
   endif()
 endfunction()
 need(urcu_qsbr liburcu-qsbr liburcu-dev)
+need(cares libcares libc-ares-dev)
 need(systemd libsystemd libsystemd-dev)
 
 # libraft: 0.15 loses acknowledged writes, 0.23 may change who owns memory in raft_step().

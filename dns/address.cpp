@@ -36,6 +36,13 @@ std::optional<IpAddress> parse_ip(std::string_view text) {
     return address;
 }
 
+std::string format_ip(const IpAddress& address) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    ::inet_ntop(
+        address.is_v4() ? AF_INET : AF_INET6, address.bytes.data(), text.data(), text.size());
+    return text.data();
+}
+
 std::optional<IpPrefix> parse_prefix(std::string_view text) {
     const auto slash = text.find('/');
     if (slash == std::string_view::npos) return std::nullopt;

@@ -29,12 +29,19 @@ struct IpAddress {
     auto operator<=>(const IpAddress&) const = default;
 };
 
+// Who asks, and when: Unix time in seconds.
+struct Client {
+    IpAddress address;
+    std::uint32_t now = 0;
+};
+
 struct IpPrefix {
     IpAddress address;
     std::size_t bits = 0;
 };
 
 std::optional<IpAddress> parse_ip(std::string_view text);
+std::string format_ip(const IpAddress& address);
 std::optional<IpPrefix> parse_prefix(std::string_view text);  // "10.0.0.0/8"
 bool contains(const IpPrefix& prefix, const IpAddress& address);
 bool contains(const std::vector<IpPrefix>& prefixes, const IpAddress& address);

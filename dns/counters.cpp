@@ -111,6 +111,12 @@ std::vector<coord::Metric> collect(const std::vector<Counted>& sets) {
     add_plain("roster_dns_cut_short_total",
               "Responses without records, because of the rate limit.",
               &Counters::cut_short);
+    add_plain("roster_dns_forwarded_total",
+              "Queries for other names, handed over to the forwarder.",
+              &Counters::forwarded);
+    add_plain("roster_dns_forward_full_total",
+              "Queries that the forwarder's queue had no room for.",
+              &Counters::forward_full);
     constexpr std::array<std::pair<const char*, coord::Counter Counters::*>, 6> reasons{
         {{"short", &Counters::dropped_short},
          {"response", &Counters::dropped_response},

@@ -27,6 +27,8 @@ struct alignas(128) Counters {
     coord::Counter prohibited;        // refused: not from an allowed network
     coord::Counter cookies;           // queries with one
     coord::Counter cut_short;         // by the rate limit
+    coord::Counter forwarded;         // handed over to the forwarder
+    coord::Counter forward_full;      // could not be handed over
     coord::Counter dropped_short;     // less than a header
     coord::Counter dropped_response;  // QR=1
     coord::Counter dropped_source;    // UDP: from port 0, from ourselves, from a group

@@ -36,10 +36,13 @@ enum class Rcode : std::uint16_t {
 enum class ExtendedError : std::uint16_t {
     stale_answer = 3,
     not_ready = 14,
+    filtered = 17,
     prohibited = 18,
     stale_name_error = 19,
     not_authoritative = 20,
     not_supported = 21,
+    no_reachable_authority = 22,
+    network_error = 23,
     invalid_type = 30
 };
 

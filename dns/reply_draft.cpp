@@ -45,6 +45,11 @@ void write_u32(std::uint8_t* to, std::uint32_t value) {
     write_u16(to + 2, value);
 }
 
+std::uint32_t read_u32(const std::uint8_t* from) {
+    return std::uint32_t{from[0]} << 24U | std::uint32_t{from[1]} << 16U |
+           std::uint32_t{from[2]} << 8U | from[3];
+}
+
 ReplyDraft::ReplyDraft(std::span<std::uint8_t> buffer,
                        std::size_t limit,
                        const Query& query,
@@ -89,6 +94,38 @@ void ReplyDraft::add(Section section, const Answer& answer, Anchors where, Rando
     count(section) = static_cast<std::uint16_t>(count(section) + copied.answers);
     extras_ = static_cast<std::uint16_t>(extras_ + copied.extras);
     if (section != Section::additional) truncated_ |= !copied.complete;
+}
+
+void ReplyDraft::add(const ForwardAnswer& answer,
+                     std::chrono::seconds age,
+                     std::optional<std::chrono::seconds> ttl) {
+    std::size_t taken = 0;
+    std::size_t bytes = 0;
+    while (taken < answer.places.size() && answer.places[taken].end <= end_ - at_) {
+        bytes = answer.places[taken++].end;
+    }
+    assert(answer.places.empty() || answer.at == at_);
+    std::copy_n(answer.body.begin(), bytes, buffer_.begin() + static_cast<std::ptrdiff_t>(at_));
+    for (std::size_t i = 0; i < taken; ++i) {
+        std::uint8_t* const field = &buffer_[at_ + answer.places[i].ttl_at];
+        const auto told = std::chrono::seconds(read_u32(field));
+        write_u32(field,
+                  static_cast<std::uint32_t>(ttl.value_or(told - std::min(told, age)).count()));
+    }
+    at_ += bytes;
+    const auto [answers, authorities, extras] = answer.counts;
+    const std::size_t needed = std::size_t{answers} + authorities;
+    truncated_ |= taken < needed;
+    const auto kept = std::min<std::size_t>(taken, answers);
+    answers_ = static_cast<std::uint16_t>(answers_ + kept);
+    authorities_ = static_cast<std::uint16_t>(std::min(taken, needed) - kept);
+    extras_ = static_cast<std::uint16_t>(taken - std::min(taken, needed));
+}
+
+void ReplyDraft::add_aliases(std::size_t count, std::size_t bytes) {
+    assert(at_ == query_.question_end && bytes <= end_ - at_);
+    answers_ = static_cast<std::uint16_t>(count);
+    at_ += bytes;
 }
 
 void ReplyDraft::add_option(std::uint16_t code, Octets value) {
@@ -138,7 +175,7 @@ Reply ReplyDraft::finish() {
     if (query_.edns.present) add_opt();
     buffer_[2] = static_cast<std::uint8_t>(0x80U | (authoritative_ ? 0x04U : 0U) |
                                            (truncated_ ? 0x02U : 0U) | (buffer_[2] & 0x01U));
-    buffer_[3] = static_cast<std::uint8_t>(static_cast<unsigned>(rcode_) & 0x0FU);
+    buffer_[3] = static_cast<std::uint8_t>(flags_ | (static_cast<unsigned>(rcode_) & 0x0FU));
     write_u16(&buffer_[4], query_.has_question ? 1 : 0);
     write_u16(&buffer_[6], answers_);
     write_u16(&buffer_[8], authorities_);

@@ -8,8 +8,10 @@
 //          authority section found no room; additional ones are left out without it (RFC 2181 §9).
 
 #include "dns/answer.hpp"
+#include "dns/forward_answer.hpp"
 #include "dns/query.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,6 +37,7 @@ struct Reply {
     bool prohibited = false;   // refused, because of where it came from
     bool has_cookie = false;   // the client sent one
     bool verified = true;      // the client's address is not forged, or one we trust
+    bool forward = false;      // not answered here: to be handed over to the forwarder
     Drop drop = Drop::none;
     std::size_t question_end = 0;
     std::size_t opt_at = 0;     // 0: none
@@ -63,6 +66,10 @@ public:
     void fail(Rcode rcode) { rcode_ = rcode; }
     void explain(ExtendedError why) { why_ = why; }
     void set_authoritative(bool on) { authoritative_ = on; }
+    void set_recursive() { flags_ |= 0x80U; }  // RA
+    void set_authentic() { flags_ |= 0x20U; }
+    void set_checking_disabled() { flags_ |= 0x10U; }
+    void set_truncated() { truncated_ = true; }
 
     // The name that is being answered, and the apex of its zone.
     Anchors anchors;
@@ -79,6 +86,12 @@ public:
              std::uint32_t ttl,
              Octets rdata);
     void add(Section section, const Answer& answer, Anchors where, Random& random);
+    // As they stand there already, behind the question.
+    void add_aliases(std::size_t count, std::size_t bytes);
+    // What an upstream said so long ago, and nothing after that; `ttl` if it is stale.
+    void add(const ForwardAnswer& answer,
+             std::chrono::seconds age,
+             std::optional<std::chrono::seconds> ttl);
 
     Reply finish();
 
@@ -98,6 +111,7 @@ private:
     Rcode rcode_ = Rcode::no_error;
     bool authoritative_ = false;
     bool truncated_ = false;
+    std::uint8_t flags_ = 0;  // RA, AD and CD
     std::uint16_t answers_ = 0;
     std::uint16_t authorities_ = 0;
     std::uint16_t extras_ = 0;
@@ -113,5 +127,6 @@ void cut_short(std::span<std::uint8_t> buffer, Reply& reply);
 
 void write_u16(std::uint8_t* to, std::size_t value);
 void write_u32(std::uint8_t* to, std::uint32_t value);
+std::uint32_t read_u32(const std::uint8_t* from);
 
 }  // namespace dns

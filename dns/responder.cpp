@@ -15,6 +15,7 @@ constexpr std::size_t message_bytes_max = 65'535;
 constexpr std::size_t opt_bytes = 11;
 constexpr std::uint32_t apex_ttl = 3600;
 constexpr std::size_t cname_hops_max = 8;
+constexpr std::chrono::seconds stale_ttl{30};  // RFC 8767 §4
 
 constexpr std::string_view ns_label{"\2ns"};
 constexpr std::string_view hostmaster_label{"\12hostmaster"};
@@ -131,15 +132,15 @@ void Responder::write(Exchange& exchange, const Transport& transport, Random& ra
         }
         default: break;
     }
-    const bool verified = is_verified(exchange, transport);
-    std::size_t limit = message_bytes_max;
-    if (!transport.tcp) {
-        const std::size_t asked = query.edns.present ? query.edns.payload : 0;
-        const std::size_t ours = verified ? transport.udp_bytes_max : options_.unverified_bytes_max;
-        limit = std::max(udp_bytes_min, std::min({asked, transport.udp_bytes_max, ours}));
-    }
+    exchange.verified = is_verified(exchange, transport);
+    exchange.forward = false;
+    exchange.alias_bytes = exchange.alias_count = exchange.target_bytes = 0;
     OptContent opt;
-    if (query.edns.present) describe(exchange, transport, opt);
+    if (query.edns.present) opt.payload = static_cast<std::uint16_t>(transport.udp_bytes_max);
+    if (query.edns.present && exchange.fault == QueryFault::none) {
+        describe(exchange.query.edns, exchange.has_good_cookie, exchange.client, transport, opt);
+    }
+    const auto limit = limit_of(query.edns, transport, exchange.verified);
     ReplyDraft draft(exchange.buffer, std::min(limit, exchange.buffer.size()), query, opt);
     if (exchange.fault == QueryFault::bad_version) {
         draft.fail(Rcode::bad_version);
@@ -148,22 +149,33 @@ void Responder::write(Exchange& exchange, const Transport& transport, Random& ra
     } else {
         answer(exchange, transport, draft, random);
     }
+    if (exchange.forward) {
+        return finish({.type = query.type, .has_cookie = query.edns.has_cookie, .forward = true});
+    }
     finish(draft.finish());
-    exchange.reply.verified = verified;
-    if (!verified) exchange.reply.subject = subject_of(exchange);
+    exchange.reply.verified = exchange.verified;
+    if (!exchange.verified) exchange.reply.subject = subject_of(exchange);
+}
+
+// What the client can take, but no more than we say in EDNS, nor than a stranger may be sent.
+std::size_t Responder::limit_of(const Edns& edns, const Transport& transport, bool verified) const {
+    if (transport.tcp) return message_bytes_max;
+    const std::size_t asked = edns.present ? edns.payload : 0;
+    const std::size_t ours = verified ? transport.udp_bytes_max : options_.unverified_bytes_max;
+    return std::max(udp_bytes_min, std::min({asked, transport.udp_bytes_max, ours}));
 }
 
 // What OPT is to say. A cookie that is still good for a while is given back as it is.
-void Responder::describe(Exchange& exchange, const Transport& transport, OptContent& opt) const {
-    auto& edns = exchange.query.edns;
-    opt.payload = static_cast<std::uint16_t>(transport.udp_bytes_max);
-    if (exchange.fault != QueryFault::none) return;
+void Responder::describe(Edns& edns,
+                         bool has_good_cookie,
+                         const Client& client,
+                         const Transport& transport,
+                         OptContent& opt) const {
     if (edns.wants_identity) opt.identity = options_.identity;
     if (edns.wants_keepalive && transport.tcp) opt.keepalive = transport.keepalive;
     opt.padded = edns.wants_padding && transport.tls;
     if (!edns.has_cookie) return;
-    const auto& client = exchange.client;
-    if (!exchange.has_good_cookie || !Cookies::is_fresh(edns.cookie, client.now)) {
+    if (!has_good_cookie || !Cookies::is_fresh(edns.cookie, client.now)) {
         options_.cookies.make(edns.cookie, client.address, client.now);
     }
     opt.cookie = &edns.cookie;
@@ -215,7 +227,10 @@ void Responder::answer(Exchange& exchange,
     if (query.type == rr::nxname) draft.explain(ExtendedError::invalid_type);
     if (type_error == Rcode::not_implemented) draft.explain(ExtendedError::not_supported);
     if (type_error != Rcode::no_error) return draft.fail(type_error);
-    answer_zones(exchange, draft, random);
+    const bool recursive =
+        options_.forwards && (local || contains(options_.recursion, exchange.client.address));
+    if (recursive) draft.set_recursive();
+    answer_zones(exchange, draft, recursive, random);
 }
 
 void Responder::answer_chaos(const Query& query, bool tell_version, ReplyDraft& draft) const {
@@ -238,15 +253,18 @@ void Responder::answer_chaos(const Query& query, bool tell_version, ReplyDraft& 
 
 // RFC 1034 §4.3.2, for zones without cuts and wildcards. A CNAME is followed while it stays in our
 // zones; the rcode is that of the last name (RFC 6604).
-void Responder::answer_zones(Exchange& exchange, ReplyDraft& draft, Random& random) const {
+void Responder::answer_zones(Exchange& exchange,
+                             ReplyDraft& draft,
+                             bool recursive,
+                             Random& random) const {
     QueryName target;
     auto& place = exchange.place;
     const Answers* answers = exchange.answers;
     for (std::size_t hop = 0; hop <= cname_hops_max; ++hop) {
         if (place.kind == Place::Kind::outside) {
-            if (hop > 0) return;
-            draft.explain(ExtendedError::not_authoritative);
-            return draft.fail(Rcode::refused);
+            if (hop == 0) return forward(exchange, draft, recursive);
+            if (recursive) forward_target(exchange, draft, hop, target);
+            return;
         }
         // An empty catalog must not be cached as "no such service".
         if (table_.freshness() == Freshness::unsynced) {
@@ -269,6 +287,101 @@ void Responder::answer_zones(Exchange& exchange, ReplyDraft& draft, Random& rand
         grammar_.locate(target, place);
         answers = place.key.empty() ? nullptr : table_.find(place.zone->space, place.key);
     }
+}
+
+// A name in no zone of ours. Who has not shown that its address is its own comes again over TCP:
+// answers of others are large, and nothing limits how often they may be asked for.
+void Responder::forward(Exchange& exchange, ReplyDraft& draft, bool recursive) const {
+    const bool asks = (exchange.buffer[2] & 0x01U) != 0;
+    if (!recursive || !asks) {
+        const bool is_prohibited = options_.forwards && asks;
+        draft.explain(is_prohibited ? ExtendedError::prohibited : ExtendedError::not_authoritative);
+        return draft.fail(Rcode::refused);
+    }
+    if (!exchange.verified) return draft.set_truncated();
+    exchange.forward = true;
+}
+
+// RFC 1034 §4.3.2 3a: who asks for an alias of ours is told what it leads to, wherever that is.
+void Responder::forward_target(Exchange& exchange,
+                               const ReplyDraft& draft,
+                               std::size_t hops,
+                               const QueryName& target) {
+    const bool asks = (exchange.buffer[2] & 0x01U) != 0;
+    const std::size_t bytes = draft.at() - exchange.query.question_end;
+    if (!asks || !exchange.verified || bytes > alias_bytes_max) return;
+    exchange.forward = true;
+    exchange.alias_bytes = static_cast<std::uint16_t>(bytes);
+    exchange.alias_count = static_cast<std::uint16_t>(hops);
+    exchange.target_bytes = target.bytes;
+    std::copy_n(target.folded.begin(), target.bytes, exchange.target.begin());
+}
+
+void Responder::hand_over(const Exchange& exchange, ForwardedQuery& query) {
+    query.head_bytes = exchange.query.question_end;
+    std::copy_n(exchange.buffer.begin(), query.head_bytes, query.head.begin());
+    query.alias_bytes = exchange.alias_bytes;
+    query.alias_count = exchange.alias_count;
+    std::copy_n(exchange.buffer.begin() + static_cast<std::ptrdiff_t>(query.head_bytes),
+                query.alias_bytes,
+                query.aliases.begin());
+    query.target_bytes = exchange.target_bytes;
+    std::copy_n(exchange.target.begin(), query.target_bytes, query.target.begin());
+    query.type = exchange.query.type;
+    query.edns = exchange.query.edns;
+    query.has_good_cookie = exchange.has_good_cookie;
+    query.client = exchange.client;
+}
+
+Reply Responder::relay(const ForwardedQuery& query,
+                       const Relayed& relayed,
+                       std::span<std::uint8_t> buffer) const {
+    std::copy_n(query.head.begin(), query.head_bytes, buffer.begin());
+    Query asked;
+    asked.type = query.type;
+    asked.question_end = query.head_bytes;
+    asked.edns = query.edns;
+    const auto& transport = query.source->transport();
+    OptContent opt;
+    if (asked.edns.present) {
+        opt.payload = static_cast<std::uint16_t>(transport.udp_bytes_max);
+        describe(asked.edns, query.has_good_cookie, query.client, transport, opt);
+    }
+    const auto& answer = *relayed.answer;
+    ReplyDraft draft(buffer, limit_of(asked.edns, transport, true), asked, opt);
+    draft.set_recursive();
+    if (query.checking_disabled()) draft.set_checking_disabled();
+    if (answer.authentic && query.wants_authentic() && !relayed.stale) draft.set_authentic();
+    draft.fail(answer.rcode);
+    if (answer.why) draft.explain(*answer.why);
+    if (relayed.stale) {
+        const bool is_missing = answer.rcode == Rcode::name_error;
+        draft.explain(is_missing ? ExtendedError::stale_name_error : ExtendedError::stale_answer);
+    }
+    const auto ttl = relayed.stale ? std::optional(stale_ttl) : std::nullopt;
+    if (query.alias_count == 0) {
+        draft.add(answer, relayed.age, ttl);
+        return draft.finish();
+    }
+    std::copy_n(query.aliases.begin(),
+                query.alias_bytes,
+                buffer.begin() + static_cast<std::ptrdiff_t>(query.head_bytes));
+    draft.set_authoritative(true);
+    draft.add_aliases(query.alias_count, query.alias_bytes);
+    draft.add(
+        move_behind(answer, query.name(), query.question(), query.alias_bytes), relayed.age, ttl);
+    return draft.finish();
+}
+
+void Responder::refuse_forward(Exchange& exchange, const Transport& transport) const {
+    const auto& query = exchange.query;
+    OptContent opt;
+    opt.payload = static_cast<std::uint16_t>(transport.udp_bytes_max);
+    ReplyDraft draft(exchange.buffer, udp_bytes_min, query, opt);
+    draft.set_recursive();
+    draft.explain(ExtendedError::network_error);
+    draft.fail(Rcode::server_failure);
+    exchange.reply = draft.finish();
 }
 
 // Returns whether a CNAME was written that is to be followed.

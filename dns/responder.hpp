@@ -12,11 +12,13 @@
 #include "dns/address.hpp"
 #include "dns/answer_table.hpp"
 #include "dns/cookie.hpp"
+#include "dns/forward_query.hpp"
 #include "dns/grammar.hpp"
 #include "dns/query.hpp"
 #include "dns/random.hpp"
 #include "dns/reply_draft.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -29,14 +31,16 @@ namespace dns {
 struct ResponderOptions {
     std::chrono::seconds ttl{1};           // of <hex address>.addr
     std::chrono::seconds negative_ttl{1};  // SOA MINIMUM
-    std::string identity;                  // CH TXT id.server, and NSID; empty: refused, and none
-    std::string version;                   // CH TXT version.bind; empty: refused
+    std::string identity = {};             // CH TXT id.server, and NSID; empty: refused, and none
+    std::string version = {};              // CH TXT version.bind; empty: refused
     bool version_for_all = false;          // not only to clients on this host
     std::vector<IpPrefix> allow = {};      // who is answered; clients on this host always are
     // Whose addresses are not forged: neither limited in rate nor, without a cookie, in size.
     std::vector<IpPrefix> trusted = {};
     std::size_t unverified_bytes_max = 512;  // of a reply over UDP to anybody else
     Cookies cookies{{}, {}};
+    bool forwards = false;                 // there is a forwarder ...
+    std::vector<IpPrefix> recursion = {};  // ... for these, and for clients on this host
 };
 
 // Of a socket.
@@ -46,12 +50,6 @@ struct Transport {
     bool loopback = false;             // the address listened on
     std::size_t udp_bytes_max = 1232;  // what we say in EDNS, and never exceed
     std::uint16_t keepalive = 0;       // of TCP, in units of 100 ms (RFC 7828)
-};
-
-// Who asks, and when: Unix time in seconds.
-struct Client {
-    IpAddress address;
-    std::uint32_t now = 0;
 };
 
 // One query and its reply.
@@ -67,6 +65,13 @@ private:
     friend class Responder;
     QueryFault fault = QueryFault::none;
     bool has_good_cookie = false;
+    bool verified = false;
+    bool forward = false;
+    // The name of others that aliases of ours lead to, which stand behind the question already.
+    std::array<std::uint8_t, name_bytes_max> target;
+    std::uint8_t target_bytes = 0;
+    std::uint16_t alias_count = 0;
+    std::uint16_t alias_bytes = 0;
     std::uint64_t hash = 0;
     const Answers* answers = nullptr;
     Query query;
@@ -80,20 +85,40 @@ public:
     // Writes a reply into each buffer. Batches of a dozen are enough to hide the memory.
     void respond(std::span<Exchange> batch, const Transport& transport, Random& random) const;
 
+    // For Reply::forward: what the forwarder has to know of the query ...
+    static void hand_over(const Exchange& exchange, ForwardedQuery& query);
+    // ... the reply from what it found out, in a buffer of 65,535 octets ...
+    [[nodiscard]] Reply relay(const ForwardedQuery& query,
+                              const Relayed& relayed,
+                              std::span<std::uint8_t> buffer) const;
+    // ... and the reply if it cannot be handed over.
+    void refuse_forward(Exchange& exchange, const Transport& transport) const;
+
 private:
     class Rdata;
 
     void read(Exchange& exchange) const;
     void look_up(Exchange& exchange) const;
     void write(Exchange& exchange, const Transport& transport, Random& random) const;
-    void describe(Exchange& exchange, const Transport& transport, OptContent& opt) const;
+    void describe(Edns& edns,
+                  bool has_good_cookie,
+                  const Client& client,
+                  const Transport& transport,
+                  OptContent& opt) const;
+    [[nodiscard]] std::size_t
+    limit_of(const Edns& edns, const Transport& transport, bool verified) const;
+    void forward(Exchange& exchange, ReplyDraft& draft, bool recursive) const;
+    static void forward_target(Exchange& exchange,
+                               const ReplyDraft& draft,
+                               std::size_t hops,
+                               const QueryName& target);
     [[nodiscard]] bool is_verified(Exchange& exchange, const Transport& transport) const;
     [[nodiscard]] bool is_trusted(const Client& client, const Transport& transport) const;
     [[nodiscard]] static std::uint64_t subject_of(const Exchange& exchange);
     void
     answer(Exchange& exchange, const Transport& transport, ReplyDraft& draft, Random& random) const;
     void answer_chaos(const Query& query, bool tell_version, ReplyDraft& draft) const;
-    void answer_zones(Exchange& exchange, ReplyDraft& draft, Random& random) const;
+    void answer_zones(Exchange& exchange, ReplyDraft& draft, bool recursive, Random& random) const;
     bool answer_place(std::uint16_t type,
                       const Place& place,
                       const Answers* answers,

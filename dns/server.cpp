@@ -5,6 +5,7 @@
 #include "dns/answer_compiler.hpp"
 #include "dns/answer_table.hpp"
 #include "dns/counters.hpp"
+#include "dns/forwarder.hpp"
 #include "dns/grammar.hpp"
 #include "dns/responder.hpp"
 #include "dns/static_records.hpp"
@@ -13,8 +14,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <random>
@@ -86,7 +89,28 @@ ResponderOptions responder_options(const ServerOptions& from) {
     options.trusted = prefixes_of(config.trusted);
     options.unverified_bytes_max = config.unverified_bytes_max;
     options.cookies = cookies_of(config);
+    options.forwards = config.forward.enabled;
+    options.recursion = prefixes_of(config.forward.allow);
     return options;
+}
+
+// Only an address of this host can be bound.
+bool is_on_this_host(const boost::asio::ip::address& address) {
+    boost::asio::io_context io;
+    boost::asio::ip::udp::socket probe(io);
+    const boost::asio::ip::udp::endpoint endpoint(address, 0);
+    boost::system::error_code error;
+    probe.open(endpoint.protocol(), error);
+    if (!error) probe.bind(endpoint, error);
+    return !error;
+}
+
+// Whether that is one of the addresses we listen on. On a wildcard, all of this host are.
+bool is_own(const ServerAddress& server, const boost::asio::ip::tcp::endpoint& listening) {
+    if (server.port != listening.port()) return false;
+    const auto address = boost::asio::ip::make_address(format_ip(server.address));
+    if (!listening.address().is_unspecified()) return address == listening.address();
+    return address.is_unspecified() || is_on_this_host(address);
 }
 
 }  // namespace
@@ -109,6 +133,7 @@ struct Server::Parts {
                .browse = options.config.browse}),
           responder(table, grammar, responder_options(options)) {
         const auto& config = options.config;
+        if (config.forward.enabled) inbox.emplace();
         for (const auto& record : config.records) {
             auto made = compile(record, grammar, config.ttl);
             table.put(Space::forward, made.key, std::move(made.answers));
@@ -123,6 +148,7 @@ struct Server::Parts {
         }
     }
 
+    void build_forwarder();
     template <class Bind>
     void listen(const std::string& text, Bind bind);
     void bind(const boost::asio::ip::tcp::endpoint& endpoint);
@@ -140,12 +166,17 @@ struct Server::Parts {
     Grammar grammar;
     AnswerCompiler compiler;
     Responder responder;
+    std::optional<ForwardInbox> inbox;
+    ForwardQueue* tcp_queue = nullptr;
     boost::asio::io_context io{1};  // of TCP
     std::optional<coord::TlsContext> tls;
     std::vector<std::unique_ptr<TcpListener>> listeners;  // one for each address
     std::vector<std::unique_ptr<TcpListener>> tls_listeners;
     std::vector<std::unique_ptr<UdpWorker>> workers;
+    std::vector<boost::asio::ip::tcp::endpoint> listening;
+    std::optional<Forwarder> forwarder;
     std::vector<std::thread> threads;
+    std::thread forward_thread;  // gone before those whose sockets it sends on
     coord::Counter compile_rounds;
     coord::Counter compile_nanoseconds;
 };
@@ -180,6 +211,7 @@ TcpOptions Server::Parts::tcp_options(const boost::asio::ip::tcp::endpoint& endp
                                          : config.tcp_connections_max_per_client;
     tcp.seed = random_seed();
     tcp.unix_seconds = options.unix_seconds;
+    tcp.forward = tcp_queue;
     return tcp;
 }
 
@@ -197,9 +229,11 @@ void Server::Parts::bind(const boost::asio::ip::tcp::endpoint& endpoint) {
                                                                udp_bytes_max(endpoint.address()),
                                                                random_seed(),
                                                                limit,
-                                                               options.unix_seconds},
+                                                               options.unix_seconds,
+                                                               inbox ? &inbox->attach() : nullptr},
                                                     responder));
     }
+    listening.emplace_back(endpoint.address(), listener->port());
     listeners.push_back(std::move(listener));
     for (auto& worker : bound) workers.push_back(std::move(worker));
 }
@@ -217,14 +251,37 @@ std::vector<std::pair<std::string_view, const TcpListener*>> Server::Parts::all(
     return found;
 }
 
+void Server::Parts::build_forwarder() {
+    const auto& config = options.config.forward;
+    const auto own = [&](const ServerAddress& server) {
+        return std::any_of(listening.begin(), listening.end(), [&](const auto& endpoint) {
+            return is_own(server, endpoint);
+        });
+    };
+    const auto system = config.servers.empty() ? system_servers() : std::vector<ServerAddress>{};
+    ForwarderOptions with{.rules = ForwardRules(config, system, own)};
+    with.cache = {.entries_max = config.cache_entries_max,
+                  .bytes_max = config.cache_bytes_max,
+                  .stale_max = config.serve_stale,
+                  .prefetch = config.prefetch,
+                  .seed = random_seed()};
+    with.inquiries.timeout = config.timeout;
+    with.inquiries.tries = config.tries;
+    with.inquiries.ttl_max = config.ttl_max;
+    with.inquiries.negative_ttl_max = config.negative_ttl_max;
+    forwarder.emplace(std::move(with), *inbox, responder);
+}
+
 Server::Server(ServerOptions options) : parts_(std::make_unique<Parts>(std::move(options))) {
     auto& parts = *parts_;
+    if (parts.inbox) parts.tcp_queue = &parts.inbox->attach();
     for (const auto& text : parts.options.config.listen) {
         parts.listen(text, [&](const auto& endpoint) { parts.bind(endpoint); });
     }
     for (const auto& text : parts.options.config.tls_listen) {
         parts.listen(text, [&](const auto& endpoint) { parts.bind_tls(endpoint); });
     }
+    if (parts.inbox) parts.build_forwarder();
 }
 
 Server::~Server() { stop(); }
@@ -236,10 +293,17 @@ void Server::start() {
     for (auto& worker : parts_->workers) {
         parts_->threads.emplace_back([&worker = *worker] { worker.run(); });
     }
+    if (auto& forwarder = parts_->forwarder) {
+        parts_->forward_thread = std::thread([&forwarder = *forwarder] { forwarder.run(); });
+    }
 }
 
 void Server::stop() {
     if (parts_->threads.empty()) return;
+    if (parts_->forwarder) {
+        parts_->forwarder->request_stop();
+        parts_->forward_thread.join();
+    }
     boost::asio::post(parts_->io, [this] {
         for (auto& listener : parts_->listeners) listener->stop();
         for (auto& listener : parts_->tls_listeners) listener->stop();
@@ -283,7 +347,13 @@ std::vector<coord::Metric> Server::metrics() const {
     for (const auto& [transport, listener] : parts_->all()) {
         sets.push_back({transport, &listener->counters()});
     }
+    if (parts_->forwarder) {
+        for (const auto& counted : parts_->forwarder->counters()) sets.push_back(counted);
+    }
     auto metrics = collect(sets);
+    if (parts_->forwarder) {
+        for (auto& metric : parts_->forwarder->metrics()) metrics.push_back(std::move(metric));
+    }
     const auto add = [&](MetricKind kind, const char* name, const char* help, double value) {
         metrics.push_back({kind, name, help, value});
     };

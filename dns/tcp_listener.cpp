@@ -5,6 +5,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -33,6 +34,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t frame_bytes_max = 65'535;
 constexpr std::size_t unsent_bytes_max = 65'536;  // then the connection reads no further
+constexpr std::size_t forwarded_max = 100;        // of one connection
 constexpr std::size_t read_bytes = 4096;
 constexpr int backlog = 1024;
 
@@ -72,7 +74,9 @@ int select_protocol(SSL* /*session*/,
 
 struct Connection {
     Connection(tcp::socket accepted, const IpAddress& from)
-        : socket(std::move(accepted)), client(from) {}
+        : socket(std::move(accepted)),
+          client(from),
+          changed(socket.get_executor(), asio::steady_timer::time_point::max()) {}
 
     // What was received, or 0 octets at its end.
     coord::Task<std::size_t> read(asio::mutable_buffer room) {
@@ -84,35 +88,46 @@ struct Connection {
         co_return error ? 0 : n;
     }
 
-    // Whether all of `unsent` is on its way.
-    coord::Task<bool> flush() {
+    // Whether all of `sending` is on its way.
+    coord::Task<bool> write() {
         if (tls) {
             const auto [error, n] =
-                co_await asio::async_write(*tls, asio::buffer(unsent), coord::use_tuple);
+                co_await asio::async_write(*tls, asio::buffer(sending), coord::use_tuple);
             co_return !error;
         }
         const auto [error, n] =
-            co_await asio::async_write(socket, asio::buffer(unsent), coord::use_tuple);
+            co_await asio::async_write(socket, asio::buffer(sending), coord::use_tuple);
         co_return !error;
     }
 
     void close() {
         boost::system::error_code ignored;
         socket.close(ignored);
+        changed.cancel();
     }
+
+    // Until something was sent, or came from the forwarder, or the connection was closed.
+    coord::Task<void> change() { co_await changed.async_wait(coord::use_tuple); }
 
     tcp::socket socket;
     std::optional<asio::ssl::stream<tcp::socket&>> tls;
     IpAddress client;
     FrameReader received;
     std::vector<std::uint8_t> unsent;
+    std::vector<std::uint8_t> sending;
+    std::size_t unread = 0;  // octets of both
+    bool is_sending = false;
+    bool broken = false;
+    std::size_t forwarded = 0;  // queries that the forwarder has
+    std::uint64_t number = 0;   // by which it knows this connection; 0: it does not
+    asio::steady_timer changed;
     Clock::time_point quiet_since;
     std::list<Connection*>::iterator place;  // in State::by_age, while it is open
 };
 
 }  // namespace
 
-struct TcpListener::State {
+struct TcpListener::State : ForwardSource, std::enable_shared_from_this<TcpListener::State> {
     State(asio::io_context& with, TcpOptions how, const Responder& answering)
         : io(with),
           options(std::move(how)),
@@ -120,11 +135,11 @@ struct TcpListener::State {
           acceptor(io),
           sweeper(io),
           random(options.seed) {
-        transport.tcp = true;
-        transport.tls = static_cast<bool>(options.tls);
-        transport.loopback = options.endpoint.address().is_loopback();
-        transport.udp_bytes_max = options.udp_bytes_max;
-        transport.keepalive = static_cast<std::uint16_t>(
+        transport_.tcp = true;
+        transport_.tls = static_cast<bool>(options.tls);
+        transport_.loopback = options.endpoint.address().is_loopback();
+        transport_.udp_bytes_max = options.udp_bytes_max;
+        transport_.keepalive = static_cast<std::uint16_t>(
             std::clamp<std::int64_t>(options.idle_timeout.count() / 100, 1, 65'535));
         listen();
     }
@@ -137,7 +152,7 @@ struct TcpListener::State {
     void take(tcp::socket socket, const IpAddress& client, const Alive& alive);
     coord::Task<void> serve(std::shared_ptr<Connection> connection, Alive alive);
     coord::Task<bool> shake_hands(Connection& connection);
-    coord::Task<void> exchange(Connection& connection);
+    coord::Task<void> exchange(const std::shared_ptr<Connection>& connection, const Alive& alive);
     coord::Task<void> sweep(Alive alive);
     [[nodiscard]] bool is_crowded() const {
         return by_age.size() * 4 > options.connections_max * 3;
@@ -146,20 +161,30 @@ struct TcpListener::State {
     void touch(Connection& connection);
     void evict();
     void leave(Connection& connection);
-    bool answer(Connection& connection);
-    bool answer_frame(Connection& connection, Octets frame);
+    coord::Task<bool> flush(std::shared_ptr<Connection> connection, Alive alive);
+    bool answer(const std::shared_ptr<Connection>& connection);
+    bool answer_frame(const std::shared_ptr<Connection>& connection, Octets frame);
+    bool hand_over(const std::shared_ptr<Connection>& connection);
+    bool reply(const ForwardedQuery& query, Octets message) override;
+    [[nodiscard]] const Transport& transport() const override { return transport_; }
+    void take_reply(std::uint64_t number, const std::vector<std::uint8_t>& message);
+    void queue(Connection& connection, Octets message);
+    void settle(Connection& connection, std::size_t bytes);
     void stop();
 
     asio::io_context& io;
     TcpOptions options;
     const Responder* responder;  // null once stopped
-    Transport transport;
+    Transport transport_;
     tcp::acceptor acceptor;
     asio::steady_timer sweeper;
     Random random;
     std::list<Connection*> by_age;  // the longest quiet first
     std::map<IpAddress, std::size_t> by_client;
+    std::map<std::uint64_t, std::shared_ptr<Connection>> forwarding;  // those the forwarder knows
+    std::uint64_t last_number = 0;
     std::size_t unread_bytes = 0;
+    bool handed_over = false;  // something, since the forwarder was woken
     Exchange exchange_of_frame;
     std::array<std::uint8_t, frame_bytes_max> scratch{};
     Counters counters;
@@ -252,17 +277,17 @@ void TcpListener::State::evict() {
 void TcpListener::State::leave(Connection& connection) {
     connection.close();
     tcp_counters.closed.add();
-    unread_bytes -= connection.unsent.size();
+    settle(connection, connection.unread);
+    forwarding.erase(connection.number);
     by_age.erase(connection.place);
     const auto client = by_client.find(connection.client);
     if (--client->second == 0) by_client.erase(client);
 }
 
-coord::Task<void> TcpListener::State::serve(std::shared_ptr<Connection> connection,
-                                            [[maybe_unused]] Alive alive) {
+coord::Task<void> TcpListener::State::serve(std::shared_ptr<Connection> connection, Alive alive) {
     const bool ready = co_await shake_hands(*connection);
     if (ready) {
-        co_await exchange(*connection);
+        co_await exchange(connection, alive);
     }
     leave(*connection);
 }
@@ -278,60 +303,155 @@ coord::Task<bool> TcpListener::State::shake_hands(Connection& connection) {
     co_return !error && responder != nullptr;
 }
 
-coord::Task<void> TcpListener::State::exchange(Connection& connection) {
+coord::Task<void> TcpListener::State::exchange(const std::shared_ptr<Connection>& connection,
+                                               const Alive& alive) {
     std::array<std::uint8_t, read_bytes> chunk;
     for (;;) {
         const bool good = answer(connection);
-        if (!connection.unsent.empty()) {
-            const bool sent = co_await connection.flush();
-            if (!sent || responder == nullptr) co_return;
-            unread_bytes -= connection.unsent.size();
-            connection.unsent.clear();
-            if (good) continue;  // There may be queries that found no room for their replies.
+        const bool had_replies = !connection->unsent.empty();
+        const bool sent = co_await flush(connection, alive);
+        if (!sent || responder == nullptr || !good) co_return;
+        if (had_replies) continue;  // There may be queries that found no room for their replies.
+        if (connection->forwarded >= forwarded_max) {
+            co_await connection->change();
+            if (connection->broken || responder == nullptr) co_return;
+            continue;
         }
-        if (!good) co_return;
         const auto room = asio::buffer(chunk);
-        const std::size_t n = co_await connection.read(room);
-        if (n == 0 || responder == nullptr) co_return;
-        connection.received.append(Octets(chunk).first(n));
+        const std::size_t n = co_await connection->read(room);
+        if (responder == nullptr) co_return;
+        if (n == 0) break;
+        connection->received.append(Octets(chunk).first(n));
     }
+    // A client may say that it is done and still wait for its replies (RFC 7766 §6.2.3).
+    while (connection->forwarded > 0 && connection->socket.is_open() && responder != nullptr) {
+        co_await connection->change();
+        const bool sent = co_await flush(connection, alive);
+        if (!sent) co_return;
+    }
+}
+
+// Sends what there is, and what comes meanwhile. One at a time: whoever comes second waits for the
+// first. False if the connection is of no use any more.
+coord::Task<bool> TcpListener::State::flush(std::shared_ptr<Connection> connection,
+                                            [[maybe_unused]] Alive alive) {
+    while (connection->is_sending) co_await connection->change();
+    connection->is_sending = true;
+    while (!connection->unsent.empty() && !connection->broken) {
+        std::swap(connection->sending, connection->unsent);
+        const bool sent = co_await connection->write();
+        connection->broken = !sent;
+        settle(*connection, connection->sending.size());
+        connection->sending.clear();
+    }
+    connection->is_sending = false;
+    connection->changed.cancel();
+    co_return !connection->broken;
 }
 
 // Answers the whole queries that were received, as far as there is room for replies. False if the
 // connection is to be closed.
-bool TcpListener::State::answer(Connection& connection) {
+bool TcpListener::State::answer(const std::shared_ptr<Connection>& connection) {
     bool good = true;
     bool touched = false;
     const ReadSection section;
-    while (good && connection.unsent.size() < unsent_bytes_max) {
-        const auto frame = connection.received.next();
+    while (good && connection->unsent.size() < unsent_bytes_max &&
+           connection->forwarded < forwarded_max) {
+        const auto frame = connection->received.next();
         if (!frame) break;
         good = answer_frame(connection, *frame);
         touched |= good;
     }
-    if (touched) touch(connection);
-    unread_bytes += connection.unsent.size();
+    if (handed_over) options.forward->wake();
+    handed_over = false;
+    if (touched) touch(*connection);
     if (unread_bytes > options.unread_bytes_max) evict();
     return good;
 }
 
-bool TcpListener::State::answer_frame(Connection& connection, Octets frame) {
+bool TcpListener::State::answer_frame(const std::shared_ptr<Connection>& connection, Octets frame) {
     std::memcpy(scratch.data(), frame.data(), frame.size());
     auto& exchange = exchange_of_frame;
     exchange.buffer = scratch;
     exchange.query_bytes = frame.size();
-    exchange.client = {connection.client, options.unix_seconds ? options.unix_seconds() : 0};
-    responder->respond({&exchange, 1}, transport, random);
+    exchange.client = {connection->client, options.unix_seconds ? options.unix_seconds() : 0};
+    responder->respond({&exchange, 1}, transport_, random);
     const auto& reply = exchange.reply;
     counters.count_query(reply);
+    if (reply.forward) {
+        if (hand_over(connection)) return true;
+        counters.forward_full.add();
+        responder->refuse_forward(exchange, transport_);
+    }
     if (reply.bytes == 0) {
         tcp_counters.bad_frames.add();
         return false;
     }
     counters.count_response(reply);
-    append_u16(connection.unsent, static_cast<std::uint16_t>(reply.bytes));
-    append(connection.unsent, Octets(scratch).first(reply.bytes));
+    queue(*connection, Octets(scratch).first(reply.bytes));
     return true;
+}
+
+void TcpListener::State::queue(Connection& connection, Octets message) {
+    append_u16(connection.unsent, static_cast<std::uint16_t>(message.size()));
+    append(connection.unsent, message);
+    connection.unread += 2 + message.size();
+    unread_bytes += 2 + message.size();
+}
+
+// So many octets are with the client, or will never be.
+void TcpListener::State::settle(Connection& connection, std::size_t bytes) {
+    const std::size_t settled = std::min(bytes, connection.unread);
+    connection.unread -= settled;
+    unread_bytes -= settled;
+}
+
+bool TcpListener::State::hand_over(const std::shared_ptr<Connection>& connection) {
+    ForwardedQuery* const query = options.forward != nullptr ? options.forward->claim() : nullptr;
+    if (query == nullptr) return false;
+    if (connection->number == 0) {
+        connection->number = ++last_number;
+        forwarding.emplace(connection->number, connection);
+    }
+    Responder::hand_over(exchange_of_frame, *query);
+    query->source = this;
+    std::memcpy(query->to.bytes.data(), &connection->number, sizeof connection->number);
+    options.forward->push();
+    handed_over = true;
+    ++connection->forwarded;
+    counters.forwarded.add();
+    return true;
+}
+
+// On the forward thread, which is gone before this is.
+bool TcpListener::State::reply(const ForwardedQuery& query, Octets message) {
+    std::uint64_t number = 0;
+    std::memcpy(&number, query.to.bytes.data(), sizeof number);
+    asio::post(io,
+               [alive = shared_from_this(),
+                number,
+                message = std::vector<std::uint8_t>(message.begin(), message.end())] {
+                   alive->take_reply(number, message);
+               });
+    return true;
+}
+
+void TcpListener::State::take_reply(std::uint64_t number,
+                                    const std::vector<std::uint8_t>& message) {
+    const auto found = forwarding.find(number);
+    if (found == forwarding.end()) return;  // Its client did not wait for it.
+    const auto connection = found->second;
+    --connection->forwarded;
+    connection->changed.cancel();
+    if (responder == nullptr || connection->broken || !connection->socket.is_open()) return;
+    queue(*connection, message);
+    touch(*connection);
+    if (unread_bytes > options.unread_bytes_max) evict();
+    if (connection->is_sending) return;
+    coord::spawn(io, "dns.tcp send", [](auto sending, auto kept) -> coord::Task<void> {
+        const bool sent = co_await kept->flush(sending, kept);
+        if (!sent) sending->close();
+    }(connection, shared_from_this()));
 }
 
 void TcpListener::State::stop() {

@@ -104,7 +104,7 @@ void set_option(int fd, int level, int name, int value) {
 
 }  // namespace
 
-struct UdpWorker::State {
+struct UdpWorker::State : ForwardSource {
     State(UdpOptions with, const Responder& answering)
         : options(std::move(with)),
           responder(answering),
@@ -114,8 +114,8 @@ struct UdpWorker::State {
           limiter(options.address.is_loopback() ? RateLimit{0, 0} : options.limit, options.seed),
           slot_bytes(std::max(slot_bytes_min, options.udp_bytes_max)),
           buffers((slot_bytes + slot_stagger_bytes) * batch_max) {
-        transport.loopback = options.address.is_loopback();
-        transport.udp_bytes_max = options.udp_bytes_max;
+        transport_.loopback = options.address.is_loopback();
+        transport_.udp_bytes_max = options.udp_bytes_max;
         configure();
         lay_out();
     }
@@ -131,12 +131,15 @@ struct UdpWorker::State {
     void make_ready(std::size_t count);
     void serve(std::size_t received);
     bool accept(std::size_t i);
+    bool hand_over(const Exchange& exchange, std::size_t i);
+    bool reply(const ForwardedQuery& query, Octets message) override;
+    [[nodiscard]] const Transport& transport() const override { return transport_; }
     void conclude(Exchange& exchange, std::size_t i, std::uint32_t now_ms);
     void send();
 
     UdpOptions options;
     const Responder& responder;
-    Transport transport;
+    Transport transport_;
     Random random;
     Address own;
     Fd socket;
@@ -150,6 +153,7 @@ struct UdpWorker::State {
     std::array<iovec, batch_max> replies{};
     std::array<mmsghdr, batch_max> outgoing{};
     std::size_t outgoing_count = 0;
+    bool handed_over = false;  // something, of this batch
     std::array<Exchange, lookup_batch> exchanges;
     std::array<std::size_t, lookup_batch> places{};  // of their messages
     std::atomic<bool> stopping{false};
@@ -221,6 +225,7 @@ void UdpWorker::State::serve(std::size_t received) {
     const std::uint32_t now = options.unix_seconds ? options.unix_seconds() : 0;
     const std::uint32_t now_ms = limiter.is_on() ? milliseconds_since_boot() : 0;
     outgoing_count = 0;
+    handed_over = false;
     for (std::size_t i = 0; i < received;) {
         std::size_t count = 0;
         for (; i < received && count < lookup_batch; ++i) {
@@ -231,8 +236,51 @@ void UdpWorker::State::serve(std::size_t received) {
             exchange.client = {ip_of(sources[i]), now};
             places[count++] = i;
         }
-        responder.respond(std::span(exchanges).first(count), transport, random);
+        responder.respond(std::span(exchanges).first(count), transport_, random);
         for (std::size_t j = 0; j < count; ++j) conclude(exchanges[j], places[j], now_ms);
+    }
+    if (handed_over) options.forward->wake();
+}
+
+// What a reply to a forwarded query needs: the address it came from, and the one it came to.
+struct UdpReturnAddress {
+    Address source;
+    std::uint32_t control_bytes = 0;
+    alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(in6_pktinfo))> control;
+};
+static_assert(sizeof(UdpReturnAddress) <= sizeof(ReturnAddress));
+
+bool UdpWorker::State::hand_over(const Exchange& exchange, std::size_t i) {
+    ForwardedQuery* const query = options.forward != nullptr ? options.forward->claim() : nullptr;
+    if (query == nullptr) return false;
+    Responder::hand_over(exchange, *query);
+    query->source = this;
+    UdpReturnAddress to;
+    to.source = sources[i];
+    to.control_bytes = static_cast<std::uint32_t>(messages[i].msg_hdr.msg_controllen);
+    to.control = controls[i].bytes;
+    std::memcpy(query->to.bytes.data(), &to, sizeof to);
+    options.forward->push();
+    handed_over = true;
+    return true;
+}
+
+// On the forward thread. The kernel takes datagrams of a socket from any thread.
+bool UdpWorker::State::reply(const ForwardedQuery& query, Octets message) {
+    UdpReturnAddress to;
+    std::memcpy(&to, query.to.bytes.data(), sizeof to);
+    iovec slot{const_cast<std::uint8_t*>(message.data()), message.size()};
+    msghdr header{};
+    header.msg_name = &to.source;
+    header.msg_namelen =
+        to.source.any.sa_family == AF_INET ? sizeof to.source.v4 : sizeof to.source.v6;
+    header.msg_iov = &slot;
+    header.msg_iovlen = 1;
+    header.msg_control = to.control_bytes > 0 ? to.control.data() : nullptr;
+    header.msg_controllen = to.control_bytes;
+    for (;;) {
+        if (::sendmsg(socket.get(), &header, MSG_DONTWAIT) >= 0) return true;
+        if (errno != EINTR) return false;
     }
 }
 
@@ -240,7 +288,12 @@ void UdpWorker::State::serve(std::size_t received) {
 void UdpWorker::State::conclude(Exchange& exchange, std::size_t i, std::uint32_t now_ms) {
     auto& reply = exchange.reply;
     counters.count_query(reply);
-    if (reply.bytes == 0) return;
+    if (reply.bytes == 0) {
+        if (!reply.forward) return;
+        if (hand_over(exchange, i)) return counters.forwarded.add();
+        counters.forward_full.add();
+        responder.refuse_forward(exchange, transport_);
+    }
     if (!reply.verified) {
         const auto verdict = limiter.judge(exchange.client.address, reply, now_ms);
         if (verdict == RateLimiter::Verdict::drop) return counters.dropped_rate.add();

@@ -10,6 +10,7 @@
 //          refuses is counted, and the rest of its batch is sent.
 
 #include "dns/counters.hpp"
+#include "dns/forward_query.hpp"
 #include "dns/rate_limiter.hpp"
 #include "dns/responder.hpp"
 
@@ -28,6 +29,7 @@ struct UdpOptions {
     std::uint64_t seed = 0;
     RateLimit limit = {};                              // this worker's share of it
     std::function<std::uint32_t()> unix_seconds = {};  // empty: time stands still
+    ForwardQueue* forward = nullptr;                   // where queries for other names go
 };
 
 class UdpWorker {

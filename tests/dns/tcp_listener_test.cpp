@@ -327,6 +327,107 @@ TEST_F(Tcp, keepalive_tells_the_idle_time) {
     EXPECT_EQ(client->replies()[0].opt_data, std::string("\0\13\0\2\0\144", 6));
 }
 
+// With a forwarder that is the test.
+class TcpForwarding : public Tcp {
+protected:
+    void SetUp() override {
+        Tcp::SetUp();
+        listener->stop();
+        listener = std::make_unique<TcpListener>(
+            io,
+            TcpOptions{.endpoint = {asio::ip::make_address("127.0.0.1"), 0}, .forward = &queue},
+            responder);
+        listener->start();
+    }
+    static std::vector<std::uint8_t> of_others(unsigned id) {
+        auto message = question("www.example", rr::a);
+        message.bytes[1] = static_cast<std::uint8_t>(id);
+        return framed(message);
+    }
+    // Replies to the oldest as the forwarder does, with what was asked.
+    void reply() {
+        const auto* query = queue.front();
+        ASSERT_NE(query, nullptr);
+        query->source->reply(*query, Octets(query->head).first(query->head_bytes));
+        queue.pop();
+    }
+
+    Responder responder{face.table, face.grammar, {.forwards = true}};
+    ForwardInbox inbox{150};
+    ForwardQueue& queue = inbox.attach();
+};
+
+TEST_F(TcpForwarding, a_slow_name_of_others_holds_up_none_of_ours) {
+    auto client = connect();
+    send(*client, of_others(7));
+    send(*client, framed(numbered(8)));
+    run_until([&] { return client->count() == 1; });
+    EXPECT_EQ(client->replies()[0].bytes[1], 8);
+
+    reply();
+    run_until([&] { return client->count() == 2; });
+    send(*client, framed(numbered(9)));
+    run_until([&] { return client->count() == 3; });
+
+    EXPECT_EQ(client->replies()[1].bytes[1], 7);
+    EXPECT_EQ(client->replies()[2].bytes[1], 9);
+}
+
+TEST_F(TcpForwarding, a_client_that_closed_its_side_still_gets_what_was_forwarded) {
+    auto client = connect();
+    send(*client, of_others(7));
+    client->socket.shutdown(tcp::socket::shutdown_send);
+    run_until([&] { return queue.front() != nullptr; });
+
+    reply();
+
+    run_until([&] { return client->closed; });
+    EXPECT_EQ(client->count(), 1U);
+}
+
+TEST_F(TcpForwarding, a_client_that_left_is_not_missed) {
+    auto client = connect();
+    send(*client, of_others(7));
+    run_until([&] { return queue.front() != nullptr; });
+    client->socket.close();
+    auto other = connect();
+    send(*other, framed(numbered(1)));
+    run_until([&] { return other->count() == 1; });
+
+    reply();
+
+    send(*other, framed(numbered(2)));
+    run_until([&] { return other->count() == 2; });
+}
+
+TEST_F(TcpForwarding, only_so_many_of_one_connection_are_under_way) {
+    auto client = connect();
+    std::vector<std::uint8_t> all;
+    for (unsigned i = 0; i < 120; ++i) {
+        const auto frame = of_others(i);
+        all.insert(all.end(), frame.begin(), frame.end());
+    }
+    send(*client, all);
+    run_until([&] { return listener->counters().forwarded.value() == 100; });
+
+    for (int i = 0; i < 100; ++i) reply();
+    run_until([&] { return listener->counters().forwarded.value() == 120; });
+    for (int i = 0; i < 20; ++i) reply();
+
+    run_until([&] { return client->count() == 120; });
+}
+
+TEST_F(TcpForwarding, stops_while_something_is_under_way) {
+    auto client = connect();
+    send(*client, of_others(7));
+    run_until([&] { return queue.front() != nullptr; });
+
+    listener->stop();
+
+    run_until([&] { return client->closed; });
+    reply();
+}
+
 TEST_F(Tcp, stop_closes_every_connection) {
     auto client = connect();
     send(*client, framed(question(web, rr::a)));

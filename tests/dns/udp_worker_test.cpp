@@ -32,10 +32,19 @@ std::uint16_t free_port() {
 // A worker on its thread, and a client's socket.
 class Udp : public testing::Test {
 protected:
+    enum class Names { ours, all };
+
     explicit Udp(const std::string& address = "127.0.0.1",
                  std::size_t udp_bytes_max = 1232,
-                 RateLimit limit = {})
-        : worker({make_address(address), port, udp_bytes_max, 1, limit}, face.responder),
+                 RateLimit limit = {},
+                 Names names = Names::ours)
+        : worker({.address = make_address(address),
+                  .port = port,
+                  .udp_bytes_max = udp_bytes_max,
+                  .seed = 1,
+                  .limit = limit,
+                  .forward = &queue},
+                 names == Names::all ? forwarding : face.responder),
           runner([this] { worker.run(); }) {
         face.publish({support::make_service("web", {{support::make_node("host1", "10.0.0.1")}})});
         // The kernel's own deadline, so that a missing reply fails the test.
@@ -67,6 +76,9 @@ protected:
     }
 
     DnsFace face;
+    Responder forwarding{face.table, face.grammar, {.forwards = true}};
+    ForwardInbox inbox{4};  // which the test reads, or not
+    ForwardQueue& queue = inbox.attach();
     std::uint16_t port = free_port();
     UdpWorker worker;
     std::thread runner;
@@ -168,6 +180,37 @@ TEST_F(UdpLimited, clients_on_this_host_are_not_limited) {
         EXPECT_EQ(support::DnsReply(receive()).answers.size(), 1U);
     }
     EXPECT_EQ(worker.counters().dropped_rate.value(), 0U);
+}
+
+class UdpForwarding : public Udp {
+protected:
+    UdpForwarding() : Udp("0.0.0.0", 1232, {}, Names::all) {}
+};
+
+TEST_F(UdpForwarding, what_comes_back_goes_from_the_address_that_was_asked) {
+    send(question("www.example", rr::a), "127.0.0.2");
+    send(question(web, rr::a), "127.0.0.3");
+    EXPECT_EQ(support::DnsReply(receive()).question, std::string(web) + ". 1");
+    const auto* query = queue.front();
+    ASSERT_NE(query, nullptr);
+    EXPECT_EQ(text(query->name()), std::string("\3www\7example\0", 13));
+
+    EXPECT_TRUE(query->source->reply(*query, octets("a reply")));
+
+    const auto received = receive();
+    EXPECT_EQ(std::string(received.begin(), received.end()), "a reply");
+    EXPECT_EQ(source, "127.0.0.2");
+    EXPECT_EQ(worker.counters().forwarded.value(), 1U);
+}
+
+TEST_F(UdpForwarding, a_forwarder_that_reads_nothing_costs_our_names_nothing) {
+    for (int i = 0; i < 6; ++i) send(question("www.example", rr::a));
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(support::DnsReply(receive()).rcode, 2U);
+
+    send(question(web, rr::a));
+
+    EXPECT_EQ(support::DnsReply(receive()).answers.size(), 1U);
+    EXPECT_EQ(worker.counters().forward_full.value(), 2U);
 }
 
 TEST_F(Udp, stops_though_nothing_comes) {

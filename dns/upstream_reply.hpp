@@ -1,0 +1,58 @@
+#pragma once
+// What we ask an upstream, and what of its reply is believed.
+//
+// Fed by:  InquiryTable: a question; the octets that came back, every one of them hostile.
+// Read by: InquiryTable.
+// Thread:  any; pure.
+// Holds:   only what was asked is answered: the ID, the question to its last bit (RFC 5452 §9; the
+//          case of its letters is part of the secret), and in the answer section only names to
+//          which the question leads. What is hop-by-hop (OPT, TSIG) stays here.
+// Fails:   an UpstreamFault, which says what to try next.
+
+#include "dns/address.hpp"
+#include "dns/forward_answer.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace dns {
+
+struct UpstreamQuestion {
+    std::uint16_t id = 0;
+    Labels name;  // in the case in which it is sent
+    std::uint16_t type = 0;
+    bool dnssec_ok = false;
+    bool checking_disabled = false;
+    bool exact_case = true;  // the reply must have the same
+};
+
+std::vector<std::uint8_t> make_upstream_query(const UpstreamQuestion& question);
+
+enum class UpstreamFault {
+    none,        // NOERROR or NXDOMAIN
+    malformed,   // no message, or none that answers
+    mismatched,  // not what we asked: perhaps somebody else's
+    truncated,
+    failed,  // another rcode: the next server may know better
+};
+
+struct ReplyRules {
+    std::chrono::seconds ttl_max{86'400};
+    std::chrono::seconds negative_ttl_max{900};
+    bool believed = false;                          // what its AD says
+    const std::vector<IpPrefix>* hidden = nullptr;  // addresses that it may not answer
+};
+
+struct UpstreamReply {
+    UpstreamFault fault = UpstreamFault::none;
+    ForwardAnswer answer = {};    // of `failed` the rcode and the reason alone
+    std::size_t hidden = 0;  // records left out
+    bool kept_case = true;
+};
+
+UpstreamReply
+read_upstream_reply(Octets message, const UpstreamQuestion& asked, const ReplyRules& rules);
+
+}  // namespace dns

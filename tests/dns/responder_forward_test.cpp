@@ -1,0 +1,224 @@
+// What the responder makes of names that are not ours, with a forwarder beside it.
+
+#include "tests/support/dns_face.hpp"
+#include "tests/support/upstream_messages.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace dns {
+namespace {
+
+using std::chrono::seconds;
+using std::string_literals::operator""s;
+using support::Message;
+using support::question;
+using support::wire;
+
+class Source : public ForwardSource {
+public:
+    bool reply(const ForwardedQuery&, Octets) override { return true; }
+    [[nodiscard]] const Transport& transport() const override { return of; }
+    Transport of{.loopback = true, .udp_bytes_max = 1232};
+};
+
+class Forwarded : public testing::Test {
+protected:
+    Exchange send(Message message, const std::string& client = "127.0.0.1") {
+        const ReadSection section;
+        Exchange exchange;
+        const auto size = message.bytes.size();
+        buffer = std::move(message.bytes);
+        buffer.resize(1232);
+        exchange.buffer = buffer;
+        exchange.query_bytes = size;
+        exchange.client = {parse_ip(client).value(), 1'000'000'000};
+        const Transport transport{.loopback = client.starts_with("127."), .udp_bytes_max = 1232};
+        responder.respond({&exchange, 1}, transport, face.random);
+        return exchange;
+    }
+    support::DnsReply written(const Exchange& exchange) {
+        return support::DnsReply(Octets(buffer).first(exchange.reply.bytes));
+    }
+    // What its client gets of an answer with so many addresses.
+    support::DnsReply relay(const Exchange& exchange, Relayed relayed) {
+        ForwardedQuery query;
+        Responder::hand_over(exchange, query);
+        query.source = &source;
+        std::vector<std::uint8_t> room(65'535);
+        const auto reply = responder.relay(query, relayed, room);
+        room.resize(reply.bytes);
+        return support::DnsReply(room);
+    }
+    static ForwardAnswer addresses(std::size_t count, const std::string& name = "www.example") {
+        const auto owner = wire(name);
+        ForwardAnswerWriter writer(octets(owner));
+        Record record;
+        record.owner = owner;
+        record.type = rr::a;
+        record.klass = class_in;
+        record.ttl = 300;
+        for (std::size_t i = 0; i < count; ++i) {
+            record.rdata = "\1\2"s + static_cast<char>(i >> 8U) + static_cast<char>(i);
+            writer.add(MessageSection::answer, record);
+        }
+        auto answer = writer.finish();
+        answer.ttl = seconds(300);
+        return answer;
+    }
+    static Relayed relayed(ForwardAnswer answer, seconds age = seconds(0), bool stale = false) {
+        return {std::make_shared<const ForwardAnswer>(std::move(answer)), age, stale};
+    }
+
+    support::DnsFace face;
+    Responder responder{
+        face.table,
+        face.grammar,
+        {.identity = "host1",
+         .allow = support::DnsFace::prefixes({"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"}),
+         .trusted = support::DnsFace::prefixes({"192.0.2.0/24"}),
+         .forwards = true,
+         .recursion = support::DnsFace::prefixes({"192.0.2.0/24", "198.51.100.0/24"})}};
+    Source source;
+    std::vector<std::uint8_t> buffer;
+};
+
+TEST_F(Forwarded, are_names_in_no_zone_of_ours) {
+    face.publish({});
+
+    EXPECT_TRUE(send(question("www.example", rr::a)).reply.forward);
+    EXPECT_TRUE(send(question("www.example", rr::a), "192.0.2.1").reply.forward);
+    EXPECT_FALSE(send(question("no.service.roster.internal", rr::a)).reply.forward);
+    EXPECT_FALSE(send(question("1.0.0.10.in-addr.arpa", rr::ptr)).reply.forward);
+    EXPECT_FALSE(send(question("www.example", 252)).reply.forward) << "no transfers";
+}
+
+TEST_F(Forwarded, before_the_first_sync_others_names_are_answered_too) {
+    EXPECT_TRUE(send(question("www.example", rr::a)).reply.forward);
+}
+
+TEST_F(Forwarded, is_nothing_for_those_that_are_not_allowed) {
+    const auto refused =
+        written(send(question("www.example", rr::a).with_opt(1232), "203.0.113.1"));
+    EXPECT_EQ(refused.rcode, 5U);
+    EXPECT_EQ(refused.opt_data, "\0\x0F\0\2\0\x12"s);
+    EXPECT_EQ(refused.bytes[3] & 0x80U, 0U);
+
+    auto iterative = question("www.example", rr::a).with_opt(1232);
+    iterative.bytes[2] = 0;
+    const auto not_asked = written(send(iterative));
+    EXPECT_EQ(not_asked.rcode, 5U);
+    EXPECT_EQ(not_asked.opt_data, "\0\x0F\0\2\0\x14"s);
+}
+
+TEST_F(Forwarded, whose_address_may_be_forged_comes_again_over_tcp) {
+    const auto exchange = send(question("www.example", rr::a), "198.51.100.1");
+
+    EXPECT_FALSE(exchange.reply.forward);
+    EXPECT_TRUE(written(exchange).tc());
+    EXPECT_EQ(exchange.reply.bytes, question("www.example", rr::a).bytes.size());
+}
+
+TEST_F(Forwarded, recursion_is_available_where_it_is_and_also_said_of_our_names) {
+    face.publish({});
+
+    EXPECT_EQ(written(send(question("ns.roster.internal", rr::a))).bytes[3] & 0x80U, 0x80U);
+    EXPECT_EQ(written(send(question("ns.roster.internal", rr::a), "203.0.113.1")).bytes[3] & 0x80U,
+              0U);
+    EXPECT_EQ(face.ask("ns.roster.internal", rr::a).bytes[3] & 0x80U, 0U) << "no forwarder";
+}
+
+TEST_F(Forwarded, is_relayed_with_the_clients_id_and_question_and_aged) {
+    auto asked = question("wWw.eXample", rr::a).with_opt(1232, 0, "\0\3\0\0"s);
+    asked.bytes[3] = 0x30;  // AD and CD
+
+    const auto reply = relay(send(asked), relayed(addresses(2), seconds(100)));
+
+    EXPECT_EQ(reply.bytes[0] << 8U | reply.bytes[1], 0x1234);
+    EXPECT_EQ(reply.question, "wWw.eXample. 1");
+    EXPECT_EQ(reply.answers.at(0).owner, "wWw.eXample.");
+    EXPECT_EQ(reply.answers.at(0).ttl, 200U);
+    EXPECT_EQ(reply.bytes[2], 0x81);
+    EXPECT_EQ(reply.bytes[3], 0x90) << "RA and CD";
+    EXPECT_EQ(reply.opt_data, "\0\3\0\5host1"s);
+}
+
+TEST_F(Forwarded, says_ad_to_those_who_asked_for_it) {
+    auto answer = addresses(1);
+    answer.authentic = true;
+    auto asked = question("www.example", rr::a);
+    EXPECT_EQ(relay(send(asked), relayed(answer)).bytes[3], 0x80);
+
+    asked.bytes[3] = 0x20;
+
+    EXPECT_EQ(relay(send(asked), relayed(answer)).bytes[3], 0xA0);
+    EXPECT_EQ(relay(send(asked), relayed(answer, seconds(400), true)).bytes[3], 0x80);
+}
+
+TEST_F(Forwarded, a_stale_answer_lasts_half_a_minute_and_says_what_it_is) {
+    const auto asked = question("www.example", rr::a).with_opt(1232);
+    auto missing = addresses(0);
+    missing.rcode = Rcode::name_error;
+
+    const auto reply = relay(send(asked), relayed(addresses(1), seconds(1000), true));
+    const auto denial = relay(send(asked), relayed(missing, seconds(1000), true));
+
+    EXPECT_EQ(reply.answers.at(0).ttl, 30U);
+    EXPECT_EQ(reply.opt_data, "\0\x0F\0\2\0\3"s);
+    EXPECT_EQ(denial.rcode, 3U);
+    EXPECT_EQ(denial.opt_data, "\0\x0F\0\2\0\x13"s);
+}
+
+TEST_F(Forwarded, is_cut_to_what_its_client_takes_and_whole_over_tcp) {
+    const auto plain = relay(send(question("www.example", rr::a)), relayed(addresses(100)));
+    EXPECT_TRUE(plain.tc());
+    EXPECT_EQ(plain.answers.size(), (512U - 29) / 16);
+
+    source.of = {.tcp = true, .loopback = true};
+    const auto whole = relay(send(question("www.example", rr::a)), relayed(addresses(3000)));
+    EXPECT_FALSE(whole.tc());
+    EXPECT_EQ(whole.answers.size(), 3000U);
+}
+
+TEST_F(Forwarded, an_alias_of_ours_is_followed_to_names_of_others) {
+    const auto host1 = support::make_node("host1", "10.0.0.1");
+    face.publish({support::make_service("elsewhere", {{host1, "CDN.example.net"}})});
+    const auto exchange = send(question("elsewhere.service.roster.internal", rr::a));
+    ASSERT_TRUE(exchange.reply.forward);
+    ForwardedQuery query;
+    Responder::hand_over(exchange, query);
+    EXPECT_EQ(text(query.name()), wire("cdn.example.net"));
+
+    const auto reply = relay(exchange, relayed(addresses(2, "cdn.example.net"), seconds(100)));
+
+    EXPECT_TRUE(reply.aa());
+    ASSERT_EQ(reply.answers.size(), 3U);
+    EXPECT_EQ(reply.answers[0].owner, "elsewhere.service.roster.internal.");
+    EXPECT_EQ(reply.answers[0].data, "CDN.example.net.");
+    EXPECT_EQ(reply.answers[0].ttl, 5U);
+    EXPECT_EQ(reply.answers[2].owner, "cdn.example.net.");
+    EXPECT_EQ(reply.answers[2].data, "1.2.0.1");
+    EXPECT_EQ(reply.answers[2].ttl, 200U);
+
+    auto iterative = question("elsewhere.service.roster.internal", rr::a);
+    iterative.bytes[2] = 0;
+    EXPECT_EQ(written(send(iterative)).answers.size(), 1U) << "who does not ask for it";
+}
+
+TEST_F(Forwarded, that_finds_no_room_is_told_servfail) {
+    auto exchange = send(question("www.example", rr::a).with_opt(1232));
+
+    responder.refuse_forward(exchange, {.loopback = true, .udp_bytes_max = 1232});
+
+    const auto reply = written(exchange);
+    EXPECT_EQ(reply.rcode, 2U);
+    EXPECT_EQ(reply.opt_data, "\0\x0F\0\2\0\x17"s);
+    EXPECT_TRUE(reply.answers.empty());
+}
+
+}  // namespace
+}  // namespace dns

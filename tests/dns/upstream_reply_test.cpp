@@ -1,0 +1,243 @@
+#include "dns/upstream_reply.hpp"
+
+#include "tests/support/dns_reply.hpp"
+#include "tests/support/upstream_messages.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace dns {
+namespace {
+
+using std::chrono::seconds;
+using std::string_literals::operator""s;
+using support::at_question;
+using support::reply_to;
+using support::wire;
+using support::with_address;
+using support::with_soa;
+
+UpstreamQuestion asking(const std::string& name, std::uint16_t type = rr::a) {
+    return {.id = 0x1234, .name = wire(name), .type = type};
+}
+
+support::Message answer_to(const UpstreamQuestion& question, unsigned rcode = 0) {
+    return reply_to(make_upstream_query(question), rcode);
+}
+
+UpstreamReply
+read(const support::Message& message, const UpstreamQuestion& asked, const ReplyRules& rules = {}) {
+    return read_upstream_reply(message.bytes, asked, rules);
+}
+
+// As a client gets it that asked in small letters.
+support::DnsReply relayed(const UpstreamQuestion& asked, const ForwardAnswer& answer) {
+    support::Message message{{0, 0, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}};
+    for (std::size_t i = 0; i < 3; ++i) {
+        message.bytes[6 + 2 * i] = static_cast<std::uint8_t>(answer.counts[i] >> 8U);
+        message.bytes[7 + 2 * i] = static_cast<std::uint8_t>(answer.counts[i]);
+    }
+    message.add(fold(asked.name));
+    message.add_u16(asked.type);
+    message.add_u16(1);
+    message.bytes.insert(message.bytes.end(), answer.body.begin(), answer.body.end());
+    return support::DnsReply(message.bytes);
+}
+
+TEST(UpstreamQuery, is_a_question_with_a_bare_opt_at_its_end) {
+    const auto query = make_upstream_query({.id = 0xABCD,
+                                            .name = wire("a.Example"),
+                                            .type = rr::txt,
+                                            .dnssec_ok = true,
+                                            .checking_disabled = true});
+
+    const support::DnsReply read(query);
+
+    EXPECT_EQ(query[0] << 8U | query[1], 0xABCD);
+    EXPECT_EQ(query[2], 0x01);  // RD
+    EXPECT_EQ(query[3], 0x30);  // AD and CD
+    EXPECT_EQ(read.question, "a.Example. 16");
+    EXPECT_EQ(read.opt_payload, 1232U);
+    EXPECT_EQ(read.opt_ttl, 0x8000U);
+    EXPECT_TRUE(read.opt_data.empty());
+}
+
+TEST(UpstreamReply, is_read_with_its_records_and_its_time) {
+    const auto asked = asking("wWw.eXample");
+    auto message = answer_to(asked);
+    message.add_record(6, at_question, rr::cname, 1, 600, wire("cdn.example"));
+    message.add_record(6, wire("cdn.example"), rr::a, 1, 300, "\1\2\3\4");
+    message.with_opt(1232);
+
+    const auto reply = read(message, asked);
+
+    ASSERT_EQ(reply.fault, UpstreamFault::none);
+    EXPECT_EQ(reply.answer.ttl, seconds(300));
+    const auto client = relayed(asked, reply.answer);
+    EXPECT_FALSE(client.has_opt);
+    EXPECT_EQ(client.answers.at(0).owner, "www.example.");
+    EXPECT_EQ(client.answers.at(0).data, "cdn.example.");
+    EXPECT_EQ(client.answers.at(1).data, "1.2.3.4");
+}
+
+TEST(UpstreamReply, to_another_question_is_not_believed) {
+    const auto asked = asking("www.Example");
+    auto good = answer_to(asked);
+    with_address(good, "\1\2\3\4");
+    auto wrong_id = good;
+    wrong_id.bytes[1] ^= 1U;
+    auto wrong_case = good;
+    wrong_case.bytes[17] ^= 0x20U;
+    auto wrong_type = good;
+    wrong_type.bytes[26] = rr::aaaa;
+    auto wrong_class = good;
+    wrong_class.bytes[28] = 3;
+    auto no_reply = good;
+    no_reply.bytes[2] = 0x01;
+    auto other_opcode = good;
+    other_opcode.bytes[2] = 0xA9;
+
+    EXPECT_EQ(read(good, asked).fault, UpstreamFault::none);
+    for (const auto& wrong :
+         {wrong_id, wrong_case, wrong_type, wrong_class, no_reply, other_opcode}) {
+        EXPECT_EQ(read(wrong, asked).fault, UpstreamFault::mismatched);
+    }
+}
+
+TEST(UpstreamReply, in_letters_of_its_own_is_believed_where_nobody_forges) {
+    auto asked = asking("www.Example");
+    auto message = answer_to(asked);
+    message.bytes[17] ^= 0x20U;
+    with_address(message, "\1\2\3\4");
+    asked.exact_case = false;
+
+    const auto reply = read(message, asked);
+
+    EXPECT_EQ(reply.fault, UpstreamFault::none);
+    EXPECT_FALSE(reply.kept_case);
+}
+
+TEST(UpstreamReply, that_is_cut_short_or_refused_says_so) {
+    const auto asked = asking("www.example");
+    auto truncated = answer_to(asked);
+    truncated.bytes[2] |= 0x02U;
+    auto failed = answer_to(asked, 2);
+    failed.with_opt(1232, 0, "\0\x0F\0\2\0\x06"s);
+    auto extended = answer_to(asked);
+    extended.with_opt(1232, 1U << 24U);  // BADVERS
+
+    EXPECT_EQ(read(truncated, asked).fault, UpstreamFault::truncated);
+    EXPECT_EQ(read(failed, asked).fault, UpstreamFault::failed);
+    EXPECT_EQ(read(failed, asked).answer.why, static_cast<ExtendedError>(6));
+    EXPECT_EQ(read(extended, asked).fault, UpstreamFault::failed);
+    EXPECT_EQ(read(extended, asked).answer.rcode, Rcode::bad_version);
+}
+
+TEST(UpstreamReply, that_is_no_message_is_malformed) {
+    const auto asked = asking("www.example");
+    auto cut = answer_to(asked);
+    with_address(cut, "\1\2\3\4");
+    cut.bytes.pop_back();
+    auto trailing = answer_to(asked);
+    with_address(trailing, "\1\2\3\4");
+    trailing.bytes.push_back(0);
+    auto loop = answer_to(asked);
+    const auto here = static_cast<char>(loop.bytes.size());
+    loop.add_record(6, "\xC0"s + here, rr::a, 1, 1, "\1\2\3\4");
+
+    for (const auto& wrong : {cut, trailing, loop, support::Message{}}) {
+        EXPECT_EQ(read(wrong, asked).fault, UpstreamFault::malformed);
+    }
+}
+
+TEST(UpstreamReply, answers_only_names_to_which_the_question_leads) {
+    const auto asked = asking("www.example");
+    auto message = answer_to(asked);
+    message.add_record(6, wire("bank.example"), rr::a, 1, 300, "\6\6\6\6");
+    message.add_record(6, at_question, rr::a, 3, 300, "\6\6\6\7");
+    with_address(message, "\1\2\3\4");
+
+    const auto reply = read(message, asked);
+
+    EXPECT_EQ(relayed(asked, reply.answer).data(), std::vector<std::string>{"1.2.3.4"});
+}
+
+TEST(UpstreamReply, that_leads_in_a_circle_ends) {
+    const auto asked = asking("a.example");
+    auto message = answer_to(asked);
+    message.add_record(6, at_question, rr::cname, 1, 300, wire("b.example"));
+    message.add_record(6, wire("b.example"), rr::cname, 1, 300, wire("a.example"));
+
+    const auto reply = read(message, asked);
+
+    EXPECT_EQ(reply.fault, UpstreamFault::none);
+    EXPECT_EQ(reply.answer.ttl, seconds(0)) << "not kept: it answers nothing";
+}
+
+TEST(UpstreamReply, that_denies_is_kept_for_as_long_as_its_soa_says) {
+    const auto asked = asking("no.example");
+    auto missing = answer_to(asked, 3);
+    with_soa(missing, "example", 600, 60);
+    auto without = answer_to(asked, 3);
+    auto forever = answer_to(asked);
+    with_soa(forever, "example", 86'400, 86'400);
+
+    const auto reply = read(missing, asked);
+    EXPECT_EQ(reply.answer.rcode, Rcode::name_error);
+    EXPECT_EQ(reply.answer.ttl, seconds(60));
+    EXPECT_EQ(relayed(asked, reply.answer).authorities.at(0).ttl, 60U);
+    EXPECT_EQ(read(without, asked).answer.ttl, seconds(0));
+    EXPECT_EQ(read(forever, asked).answer.ttl, seconds(900));
+}
+
+TEST(UpstreamReply, has_no_ttl_above_the_limit_nor_below_zero) {
+    const auto asked = asking("www.example");
+    auto message = answer_to(asked);
+    with_address(message, "\1\2\3\4", 10'000'000);
+    auto negative = answer_to(asked);
+    with_address(negative, "\1\2\3\4", 0x80000001);
+
+    const auto reply = read(message, asked, {.ttl_max = seconds(3600)});
+
+    EXPECT_EQ(reply.answer.ttl, seconds(3600));
+    EXPECT_EQ(relayed(asked, reply.answer).answers.at(0).ttl, 3600U);
+    EXPECT_EQ(read(negative, asked).answer.ttl, seconds(0));
+}
+
+TEST(UpstreamReply, does_not_tell_addresses_of_this_network) {
+    const std::vector<IpPrefix> hidden{*parse_prefix("10.0.0.0/8"), *parse_prefix("::ffff:0:0/96")};
+    const ReplyRules rules{.hidden = &hidden};
+    const auto asked = asking("evil.example");
+    auto mixed = answer_to(asked);
+    with_address(mixed, "\1\2\3\4");
+    with_address(mixed, "\x0A\0\0\1"s);
+    auto only = answer_to(asked);
+    with_address(only, "\x0A\0\0\1"s);
+    const auto asked6 = asking("evil.example", rr::aaaa);
+    auto mapped = answer_to(asked6);
+    with_address(mapped, "\0\0\0\0\0\0\0\0\0\0\xFF\xFF\x0A\0\0\1"s);
+
+    const auto reply = read(mixed, asked, rules);
+    EXPECT_EQ(relayed(asked, reply.answer).data(), std::vector<std::string>{"1.2.3.4"});
+    EXPECT_EQ(reply.hidden, 1U);
+    const auto nothing = read(only, asked, rules);
+    EXPECT_EQ(nothing.answer.counts[0], 0U);
+    EXPECT_EQ(nothing.answer.rcode, Rcode::no_error);
+    EXPECT_EQ(nothing.answer.why, ExtendedError::filtered);
+    EXPECT_EQ(read(mapped, asked6, rules).hidden, 1U);
+}
+
+TEST(UpstreamReply, is_authentic_only_if_its_server_is_believed) {
+    const auto asked = asking("www.example");
+    auto message = answer_to(asked);
+    message.bytes[3] |= 0x20U;
+    with_address(message, "\1\2\3\4");
+
+    EXPECT_FALSE(read(message, asked).answer.authentic);
+    EXPECT_TRUE(read(message, asked, {.believed = true}).answer.authentic);
+}
+
+}  // namespace
+}  // namespace dns

@@ -1,0 +1,232 @@
+#!/usr/bin/python3
+"""Names of others: the agent forwards them to a real server (Knot), which dies, hangs and comes back."""
+
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from roster import Agent, free_port, wait_until  # noqa: E402
+
+WEB = "web.service.roster.internal"
+CONFIG = """
+node = "host1"
+data_dir = "{directory}/data"
+[dns]
+listen = ["127.0.0.1:{port}"]
+[dns.forward]
+servers = [{servers}]
+timeout = "300ms"
+{more}
+[http]
+listen = ["127.0.0.1:0"]
+[coord]
+listen = ["127.0.0.1:0"]
+"""
+ZONE = """$ORIGIN example.
+@ 3600 SOA ns.example. root.example. 1 3600 600 86400 60
+@ 3600 NS ns
+ns 3600 A 192.0.2.1
+www 300 A 192.0.2.{last}
+alias 300 CNAME www
+short 1 A 192.0.2.{last}
+""" + "\n".join(f"many 300 A 198.51.{i // 250}.{i % 250}" for i in range(500)) + "\n"
+
+
+class Knot:
+    """knotd with the zone example, on one port all its lives."""
+
+    def __init__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roster-knot-"))
+        self.port = free_port()
+        self.process = None
+        self.write(1)
+        (self.directory / "knot.conf").write_text(
+            f"server:\n  rundir: {self.directory}\n  listen: 127.0.0.1@{self.port}\n  udp-workers: 1\n  tcp-workers: 1\n"
+            f"  background-workers: 1\ndatabase:\n  storage: {self.directory}\nzone:\n- domain: example\n"
+            f"  file: {self.directory}/zone\n  journal-content: none\n- domain: corp.test\n  file: {self.directory}/corp\n")
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def write(self, last):
+        (self.directory / "zone").write_text(ZONE.format(last=last))
+        (self.directory / "corp").write_text(ZONE.replace("example.", "corp.test.").format(last=99))
+
+    def start(self):
+        with open(self.directory / "log", "a") as log:
+            self.process = subprocess.Popen(["/usr/sbin/knotd", "-c", self.directory / "knot.conf"], stdout=log, stderr=log)
+
+        def serves():
+            out = subprocess.run(["dig", "@127.0.0.1", "-p", str(self.port), "+tries=1", "+time=1", "+short", "www.example"],
+                                 capture_output=True, text=True).stdout
+            return out.startswith("192.0.2.")
+
+        wait_until("knot serves", serves)
+        return self
+
+    def signal(self, which):
+        self.process.send_signal(which)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+
+    def remove(self):
+        if self.process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def start_agent(test, servers, more="", port=0):
+    """A class or a test owns it."""
+    owner = test.addClassCleanup if isinstance(test, type) else test.addCleanup
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="roster-test-"))
+    owner(shutil.rmtree, directory, True)
+    config = directory / "roster.toml"
+    config.write_text(CONFIG.format(directory=directory, port=port, more=more,
+                                    servers=", ".join(f'"{server}"' for server in servers)))
+    agent = Agent(config=config, data_dir=directory / "data")
+    owner(agent.stop)
+    return agent.start()
+
+
+def query(name, id):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+    message = struct.pack("!HHHHHH", id, 0x100, 1, 0, 0, 0) + labels + struct.pack("!HH", 1, 1)
+    return struct.pack("!H", len(message)) + message
+
+
+class Forwarder(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.knot = Knot()
+        cls.addClassCleanup(cls.knot.remove)
+        cls.knot.start()
+        cls.agent = start_agent(cls, [cls.knot.address],
+                                '[[dns.forward.domain]]\nname = "nobody.test"\nservers = ["127.0.0.1:1"]')
+        cls.agent.put("/v1/agent/service/register", {"Name": "web", "Address": "10.0.0.1", "Port": 80})
+        wait_until("web is answered", lambda: cls.agent.addresses(WEB) == ["10.0.0.1"])
+
+    def dig(self, *words):
+        return subprocess.run(["dig", "@127.0.0.1", "-p", str(self.agent.dns_port), "+tries=1", "+time=4", *words],
+                              capture_output=True, text=True, timeout=20).stdout
+
+    def metric(self, name, agent=None):
+        text = (agent or self.agent).get("/metrics").body.decode()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
+
+    def test_answers_names_of_others_and_ours(self):
+        out = self.dig("alias.example")
+
+        self.assertIn("flags: qr rd ra;", out)
+        self.assertRegex(out, r"alias\.example\.\s+300\s+IN\s+CNAME\s+www\.example\.")
+        self.assertRegex(out, r"www\.example\.\s+300\s+IN\s+A\s+192\.0\.2\.")
+        self.assertRegex(self.dig(WEB), r"flags: qr aa rd ra;")
+        self.assertIn("status: NXDOMAIN", self.dig("no.example"))
+        self.assertRegex(self.dig("no.example"), r"example\.\s+\d+\s+IN\s+SOA")
+        self.assertRegex(self.dig("www.example", "AAAA"), r"status: NOERROR(.|\n)*ANSWER: 0")
+        self.assertIn("127.0.0.1", self.dig("localhost"))
+        self.assertEqual(self.metric("roster_dns_forward_local_total"), 1)
+
+    def test_answers_again_from_its_cache(self):
+        self.dig("ns.example")
+        asked = self.metric("roster_dns_upstream_queries_total")
+
+        self.assertRegex(self.dig("NS.example"), r"NS\.example\.\s+3(600|599)\s+IN\s+A\s+192\.0\.2\.1")
+
+        self.assertEqual(self.metric("roster_dns_upstream_queries_total"), asked)
+        self.assertGreaterEqual(self.metric("roster_dns_forward_hits_total"), 1)
+        self.assertGreaterEqual(self.metric("roster_dns_forward_cache_entries"), 1)
+
+    def test_large_answers_are_cut_for_udp_and_whole_over_tcp(self):
+        self.assertIn("ANSWER: 500", self.dig("+tcp", "many.example"))
+        cut = self.dig("+ignore", "+noedns", "many.example")
+        self.assertRegex(cut, r"flags: qr tc rd ra;")
+        self.assertGreaterEqual(self.metric("roster_dns_upstream_tcp_total"), 1)
+
+    def test_a_name_whose_server_is_not_there_is_servfail_at_once(self):
+        began = time.monotonic()
+        out = self.dig("www.nobody.test")
+
+        self.assertIn("status: SERVFAIL", out)
+        self.assertRegex(out, r"EDE: 23 \(Network Error\)")
+        self.assertLess(time.monotonic() - began, 2)
+
+    def test_a_server_that_hangs_holds_up_none_of_our_names(self):
+        self.knot.signal(signal.SIGSTOP)
+        self.addCleanup(self.knot.signal, signal.SIGCONT)
+        with socket.create_connection(("127.0.0.1", self.agent.dns_port), 10) as client:
+            client.sendall(query("hangs.example", 1) + query(WEB, 2))
+            stream = client.makefile("rb")
+            first = stream.read(struct.unpack("!H", stream.read(2))[0])
+            self.assertEqual(first[:2], b"\0\2")
+            self.assertEqual(self.agent.addresses(WEB), ["10.0.0.1"])
+            self.assertRegex(self.dig("hangs-too.example"), r"SERVFAIL(.|\n)*EDE: 22 \(No Reachable Authority\)")
+            second = stream.read(struct.unpack("!H", stream.read(2))[0])
+            self.assertEqual((second[:2], second[3] & 15), (b"\0\1", 2))
+        self.assertGreaterEqual(self.metric("roster_dns_upstream_timeouts_total"), 2)
+
+
+class Stale(unittest.TestCase):
+    def setUp(self):
+        self.knot = Knot()
+        self.addCleanup(self.knot.remove)
+        self.knot.start()
+        self.agent = start_agent(self, [self.knot.address])
+
+    dig = Forwarder.dig
+    metric = Forwarder.metric
+
+    def test_what_was_true_is_answered_while_the_server_is_dead_and_what_is_when_it_is_back(self):
+        self.assertIn("192.0.2.1", self.dig("short.example"))
+        self.knot.kill()
+
+        out = wait_until("its time is over", lambda: (lambda out: out if "EDE" in out else None)(self.dig("short.example")))
+
+        self.assertRegex(out, r"short\.example\.\s+30\s+IN\s+A\s+192\.0\.2\.1")
+        self.assertIn("EDE: 3 (Stale Answer)", out)
+        self.assertGreaterEqual(self.metric("roster_dns_forward_stale_total"), 1)
+        self.assertIn("SERVFAIL", self.dig("www.example"))
+
+        self.knot.write(2)
+        self.knot.start()
+        wait_until("the new name is answered", lambda: "192.0.2.2" in self.dig("www.example"))
+        # Those that failed are left in peace for half a minute.
+        wait_until("the new answer", lambda: "192.0.2.2" in self.dig("short.example"), 35, every=0.5)
+
+
+class Loop(unittest.TestCase):
+    metric = Forwarder.metric
+
+    def test_two_agents_that_lead_to_each_other_find_out(self):
+        ports = [free_port(), free_port()]
+        agents = [start_agent(self, [f"127.0.0.1:{ports[1 - i]}"], port=ports[i]) for i in range(2)]
+
+        # The first one's question went out before the second one was there; the second one's came back.
+        wait_until("the loop is found", lambda: sum(self.metric("roster_dns_forward_loops_total", agent) for agent in agents) > 0)
+        self.assertTrue(any("leads back to this agent" in agent.log() for agent in agents))
+
+        for agent in agents:
+            self.assertEqual(agent.dig("www.example", "A", "+time=5")[0], "SERVFAIL")
+        sent = [self.metric("roster_dns_upstream_queries_total", agent) for agent in agents]
+        self.assertLess(max(sent), 50)
+
+    def test_an_agent_does_not_forward_to_itself(self):
+        port = free_port()
+        with self.assertRaisesRegex(AssertionError, "is this agent itself"):
+            start_agent(self, [f"127.0.0.1:{port}"], port=port)
+
+
+if __name__ == "__main__":
+    unittest.main()
