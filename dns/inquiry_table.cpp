@@ -98,7 +98,9 @@ void InquiryTable::begin(const ForwardedQuery& query,
                          Time now) {
     const bool is_prefetch = cached && !cached->stale;
     auto order = order_of(route, now);
-    if (inquiries_.size() >= limits_.inquiries_max || order.empty()) {
+    const bool is_full =
+        inquiries_.size() >= limits_.inquiries_max || waiting_ >= limits_.waiting_max;
+    if (is_full || order.empty()) {
         if (!is_prefetch) shed(query, cached);
         return;
     }
@@ -110,7 +112,7 @@ void InquiryTable::begin(const ForwardedQuery& query,
     inquiry.checking_disabled = query.checking_disabled();
     inquiry.route = &route;
     inquiry.order = std::move(order);
-    if (!is_prefetch) inquiry.waiters.push_back(query);
+    if (!is_prefetch) wait(query, inquiry);
     if (cached && cached->stale) {
         inquiry.stale_at = now + stale_patience;
         stale_deadlines_.emplace(inquiry.stale_at, key);
@@ -124,9 +126,16 @@ void InquiryTable::join(const ForwardedQuery& query,
                         const Cached& cached,
                         Time now) {
     if (cached && inquiry.stale_at <= now) return relay_stale(query, *cached);
-    if (inquiry.waiters.size() >= limits_.waiters_max) return shed(query, cached);
+    const bool is_full =
+        inquiry.waiters.size() >= limits_.waiters_max || waiting_ >= limits_.waiting_max;
+    if (is_full) return shed(query, cached);
     counters_.coalesced.add();
+    wait(query, inquiry);
+}
+
+void InquiryTable::wait(const ForwardedQuery& query, Inquiry& inquiry) {
     inquiry.waiters.push_back(query);
+    ++waiting_;
 }
 
 void InquiryTable::relay_stale(const ForwardedQuery& query, const ForwardCache::Found& cached) {
@@ -225,6 +234,7 @@ std::optional<InquiryTable::Attempt> InquiryTable::end(AttemptId id) {
     auto node = attempts_.extract(id);
     if (node.empty()) return std::nullopt;
     deadlines_.erase({node.mapped().deadline, id});
+    if (node.mapped().late) --late_;
     return std::move(node.mapped());
 }
 
@@ -296,6 +306,7 @@ void InquiryTable::conclude(const std::string& key, ForwardAnswer answer, Time n
     const auto inquiry = inquiries_.extract(key);
     if (inquiry.empty()) return;
     stale_deadlines_.erase({inquiry.mapped().stale_at, key});
+    waiting_ -= inquiry.mapped().waiters.size();
     for (const auto& waiter : inquiry.mapped().waiters) outward_.reply(waiter, {shared});
 }
 
@@ -317,6 +328,7 @@ void InquiryTable::conclude_without(Inquiry& inquiry, Time now) {
 }
 
 void InquiryTable::release(Inquiry& inquiry, const ForwardCache::Found& stale) {
+    waiting_ -= inquiry.waiters.size();
     for (const auto& waiter : inquiry.waiters) relay_stale(waiter, stale);
     inquiry.waiters.clear();
 }
@@ -324,13 +336,7 @@ void InquiryTable::release(Inquiry& inquiry, const ForwardCache::Found& stale) {
 void InquiryTable::tick(Time now) {
     if (now >= look_for_loops_at_) look_for_loops(now);
     while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-        const auto id = deadlines_.begin()->second;
-        if (!attempts_.at(id).late) {
-            be_late(id, now);
-            continue;
-        }
-        end(id);
-        outward_.forget(id);
+        time_out(deadlines_.begin()->second, now);
     }
     while (!stale_deadlines_.empty() && stale_deadlines_.begin()->first <= now) {
         const auto key = stale_deadlines_.begin()->second;
@@ -342,17 +348,23 @@ void InquiryTable::tick(Time now) {
 }
 
 // The next try begins, and for a while this one goes on: a slow server's answer may come of either.
-void InquiryTable::be_late(AttemptId id, Time now) {
-    auto& attempt = attempts_.at(id);
-    deadlines_.erase({attempt.deadline, id});
-    attempt.deadline = now + limits_.timeout * late_timeouts;
-    deadlines_.emplace(attempt.deadline, id);
+void InquiryTable::time_out(AttemptId id, Time now) {
+    const auto attempt = end(id).value();
+    if (attempt.late) return outward_.forget(id);
+    if (late_ < limits_.late_max) {
+        auto late = attempt;
+        late.late = late.spare = true;
+        late.deadline = now + limits_.timeout * late_timeouts;
+        deadlines_.emplace(late.deadline, id);
+        attempts_.emplace(id, std::move(late));
+        ++late_;
+    } else {
+        outward_.forget(id);
+    }
     auto& server = servers_[attempt.server];
     server.counters->timeouts.add();
     note_failure(server, now);
-    const Attempt before = attempt;
-    attempt.late = attempt.spare = true;
-    go_on_without(before, ExtendedError::no_reachable_authority, now);
+    go_on_without(attempt, ExtendedError::no_reachable_authority, now);
 }
 
 Time InquiryTable::next() const {

@@ -36,6 +36,8 @@ inline constexpr int late_timeouts = 4;
 struct InquiryLimits {
     std::size_t inquiries_max = 1000;
     std::size_t waiters_max = 100;  // of one of them
+    std::size_t waiting_max = 10'000;
+    std::size_t late_max = 1000;  // tries that nobody waits for
     std::chrono::milliseconds timeout{800};
     std::size_t tries = 2;  // of each server
     std::chrono::seconds ttl_max{86'400};
@@ -141,6 +143,7 @@ private:
                const Cached& cached,
                Time now);
     void join(const ForwardedQuery& query, Inquiry& inquiry, const Cached& cached, Time now);
+    void wait(const ForwardedQuery& query, Inquiry& inquiry);
     void answer_here(const ForwardedQuery& query, const QueryName& name, ForwardRules::Kind kind);
     void relay_stale(const ForwardedQuery& query, const ForwardCache::Found& cached);
     void fail(const ForwardedQuery& query, Rcode rcode, ExtendedError why);
@@ -150,7 +153,7 @@ private:
     void start(Attempt attempt, Time now);
     std::optional<Attempt> end(AttemptId id);
     void go_on_without(const Attempt& attempt, ExtendedError why, Time now);
-    void be_late(AttemptId id, Time now);
+    void time_out(AttemptId id, Time now);
     void retry_over_tcp(Attempt attempt, Time now);
     void conclude(const std::string& key, ForwardAnswer answer, Time now);
     void conclude_without(Inquiry& inquiry, Time now);
@@ -174,6 +177,8 @@ private:
     std::map<Labels, std::size_t> loop_names_;  // folded, and whose server
     Time look_for_loops_at_{};
     AttemptId last_attempt_ = 0;
+    std::size_t late_ = 0;     // of the attempts
+    std::size_t waiting_ = 0;  // of all inquiries
     InquiryCounters& counters_;
 };
 

@@ -82,6 +82,33 @@ TEST(TheWayOfAQuery, allocates_nothing) {
     EXPECT_EQ(allocations - before, 1U) << "what counts does count";
 }
 
+TEST(TheWayOfAQuery, to_the_forwarder_allocates_nothing) {
+    support::DnsFace face;
+    const Responder responder(face.table, face.grammar, {.forwards = true});
+    ForwardInbox inbox(8);
+    auto& queue = inbox.attach();
+    const auto asked = question("example.com", rr::a).with_opt(1232);
+    std::vector<std::uint8_t> buffer(1232);
+    Exchange exchange;
+    const auto hand_over = [&] {
+        std::copy(asked.bytes.begin(), asked.bytes.end(), buffer.begin());
+        exchange.buffer = buffer;
+        exchange.query_bytes = asked.bytes.size();
+        exchange.client = face.client;
+        const std::size_t before = allocations;
+        const ReadSection section;
+        responder.respond({&exchange, 1}, face.udp, face.random);
+        Responder::hand_over(exchange, *queue.claim());
+        queue.push();
+        queue.wake();
+        return allocations - before;
+    };
+    hand_over();  // The thread makes itself known to liburcu.
+
+    EXPECT_EQ(hand_over(), 0U);
+    EXPECT_EQ(text(queue.front()->name()), "\7example\3com\0"s);
+}
+
 }  // namespace
 }  // namespace dns
 

@@ -420,6 +420,25 @@ TEST_F(Inquiries, are_no_more_than_there_may_be) {
     EXPECT_EQ(counted().shed.value(), 3U);
 }
 
+TEST_F(Inquiries, hold_only_so_many_clients_and_late_tries) {
+    open({.servers = {"10.0.0.1"}}, {.waiting_max = 3, .tries = 1});
+    for (std::uint32_t i = 0; i < 5; ++i) take("a" + std::to_string(i) + ".example", i);
+    EXPECT_EQ(table->under_way(), 3U);
+    EXPECT_EQ(counted().shed.value(), 2U);
+    pass(seconds(1));
+    EXPECT_EQ(told.size(), 5U);
+    take("b.example", 9);
+    EXPECT_EQ(table->under_way(), 1U) << "there is room again";
+
+    open({.servers = {"10.0.0.1"}}, {.late_max = 1, .tries = 1});
+    asked.clear();
+    take("a.example");
+    take("b.example");
+    pass(seconds(1));
+    EXPECT_FALSE(asked.at(0).forgotten);
+    EXPECT_TRUE(asked.at(1).forgotten);
+}
+
 TEST_F(Inquiries, answer_some_names_without_asking) {
     take("localhost");
     take("www.localhost", 2, rr::aaaa);

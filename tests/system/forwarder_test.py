@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -23,6 +24,7 @@ node = "host1"
 data_dir = "{directory}/data"
 [dns]
 listen = ["127.0.0.1:{port}"]
+{dns}
 [dns.forward]
 servers = [{servers}]
 timeout = "300ms"
@@ -53,7 +55,7 @@ class Knot:
         (self.directory / "knot.conf").write_text(
             f"server:\n  rundir: {self.directory}\n  listen: 127.0.0.1@{self.port}\n  udp-workers: 1\n  tcp-workers: 1\n"
             f"  background-workers: 1\ndatabase:\n  storage: {self.directory}\nzone:\n- domain: example\n"
-            f"  file: {self.directory}/zone\n  journal-content: none\n- domain: corp.test\n  file: {self.directory}/corp\n")
+            f"  file: {self.directory}/zone\n  journal-content: none\n")
 
     @property
     def address(self):
@@ -61,7 +63,6 @@ class Knot:
 
     def write(self, last):
         (self.directory / "zone").write_text(ZONE.format(last=last))
-        (self.directory / "corp").write_text(ZONE.replace("example.", "corp.test.").format(last=99))
 
     def start(self):
         with open(self.directory / "log", "a") as log:
@@ -88,13 +89,13 @@ class Knot:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def start_agent(test, servers, more="", port=0):
+def start_agent(test, servers, dns="", more="", port=0):
     """A class or a test owns it."""
     owner = test.addClassCleanup if isinstance(test, type) else test.addCleanup
     directory = pathlib.Path(tempfile.mkdtemp(prefix="roster-test-"))
     owner(shutil.rmtree, directory, True)
     config = directory / "roster.toml"
-    config.write_text(CONFIG.format(directory=directory, port=port, more=more,
+    config.write_text(CONFIG.format(directory=directory, port=port, dns=dns, more=more,
                                     servers=", ".join(f'"{server}"' for server in servers)))
     agent = Agent(config=config, data_dir=directory / "data")
     owner(agent.stop)
@@ -113,9 +114,19 @@ class Forwarder(unittest.TestCase):
         cls.knot = Knot()
         cls.addClassCleanup(cls.knot.remove)
         cls.knot.start()
-        cls.agent = start_agent(cls, [cls.knot.address],
-                                '[[dns.forward.domain]]\nname = "nobody.test"\nservers = ["127.0.0.1:1"]')
+        files = pathlib.Path(tempfile.mkdtemp(prefix="roster-test-"))
+        cls.addClassCleanup(shutil.rmtree, files, True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+                        "-subj", "/CN=host1", "-addext", "subjectAltName=IP:127.0.0.1", "-out", files / "dns.crt",
+                        "-keyout", files / "dns.key"], check=True, capture_output=True)
+        cls.certificate = files / "dns.crt"
+        cls.tls_port = free_port()
+        cls.agent = start_agent(
+            cls, [cls.knot.address],
+            dns=f'tls_listen = ["127.0.0.1:{cls.tls_port}"]\ntls_certificate = "{files}/dns.crt"\ntls_key = "{files}/dns.key"',
+            more='[[dns.forward.domain]]\nname = "nobody.test"\nservers = ["127.0.0.1:1"]')
         cls.agent.put("/v1/agent/service/register", {"Name": "web", "Address": "10.0.0.1", "Port": 80})
+        cls.agent.put("/v1/agent/service/register", {"Name": "elsewhere", "Address": "www.example", "Port": 80})
         wait_until("web is answered", lambda: cls.agent.addresses(WEB) == ["10.0.0.1"])
 
     def dig(self, *words):
@@ -163,18 +174,34 @@ class Forwarder(unittest.TestCase):
         self.assertRegex(out, r"EDE: 23 \(Network Error\)")
         self.assertLess(time.monotonic() - began, 2)
 
+    def test_an_alias_of_ours_is_followed_to_the_names_of_others(self):
+        wait_until("it is answered", lambda: self.agent.dig("elsewhere.service.roster.internal")[0] == "NOERROR")
+
+        out = self.dig("elsewhere.service.roster.internal")
+
+        self.assertRegex(out, r"elsewhere\.service\.roster\.internal\.\s+\d+\s+IN\s+CNAME\s+www\.example\.")
+        self.assertRegex(out, r"www\.example\.\s+\d+\s+IN\s+A\s+192\.0\.2\.1")
+
+    def ask_both(self, client, name):
+        """A name that hangs, and behind it one of ours: the replies, as they come."""
+        client.sendall(query(name, 1) + query(WEB, 2))
+        stream = client.makefile("rb")
+        first = stream.read(struct.unpack("!H", stream.read(2))[0])
+        self.assertEqual(self.agent.addresses(WEB), ["10.0.0.1"])
+        return first, stream.read(struct.unpack("!H", stream.read(2))[0])
+
     def test_a_server_that_hangs_holds_up_none_of_our_names(self):
         self.knot.signal(signal.SIGSTOP)
         self.addCleanup(self.knot.signal, signal.SIGCONT)
-        with socket.create_connection(("127.0.0.1", self.agent.dns_port), 10) as client:
-            client.sendall(query("hangs.example", 1) + query(WEB, 2))
-            stream = client.makefile("rb")
-            first = stream.read(struct.unpack("!H", stream.read(2))[0])
-            self.assertEqual(first[:2], b"\0\2")
-            self.assertEqual(self.agent.addresses(WEB), ["10.0.0.1"])
-            self.assertRegex(self.dig("hangs-too.example"), r"SERVFAIL(.|\n)*EDE: 22 \(No Reachable Authority\)")
-            second = stream.read(struct.unpack("!H", stream.read(2))[0])
-            self.assertEqual((second[:2], second[3] & 15), (b"\0\1", 2))
+        tls = ssl.create_default_context(cafile=self.certificate)
+        with socket.create_connection(("127.0.0.1", self.agent.dns_port), 10) as plain, \
+                socket.create_connection(("127.0.0.1", self.tls_port), 10) as under, \
+                tls.wrap_socket(under, server_hostname="127.0.0.1") as secret:
+            for client, name in ((plain, "hangs.example"), (secret, "hangs-too.example")):
+                first, second = self.ask_both(client, name)
+                self.assertEqual(first[:2], b"\0\2")
+                self.assertEqual((second[:2], second[3] & 15), (b"\0\1", 2))
+        self.assertRegex(self.dig("hangs-as-well.example"), r"SERVFAIL(.|\n)*EDE: 22 \(No Reachable Authority\)")
         self.assertGreaterEqual(self.metric("roster_dns_upstream_timeouts_total"), 2)
 
 
