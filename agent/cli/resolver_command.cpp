@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <net/if.h>
@@ -150,6 +151,20 @@ int with_files(const Console& console, const char* verb, Work work) {
     }
 }
 
+// The files of ours that are there.
+std::vector<fs::path> our_files(const Options& options) {
+    std::vector<fs::path> found;
+    for (const auto& path : planned_files()) {
+        if (is_ours(below(options, path))) found.push_back(path);
+    }
+    return found;
+}
+
+bool has_file(const ResolverPlan& plan, const fs::path& path) {
+    const auto is_it = [&](const HostFile& file) { return file.path == path; };
+    return std::any_of(plan.files.begin(), plan.files.end(), is_it);
+}
+
 int apply(const Console& console,
           const Options& options,
           HostResolver resolver,
@@ -163,6 +178,11 @@ int apply(const Console& console,
         }
         write_files(console, options, plan);
         for (const auto& note : plan.notes) console.out << "mind: " << note << "\n";
+        for (const auto& path : our_files(options)) {
+            if (!has_file(plan, path))
+                console.out << "mind: " << path.string()
+                            << " of another setup is there, too: 'roster resolver remove' first\n";
+        }
         if (options.root != "/" || resolver != HostResolver::systemd_resolved) {
             tell_commands(console, plan.commands);
             return static_cast<int>(exit_ok);
@@ -188,15 +208,6 @@ int set_up(const Console& console, const Options& options) {
     print_plan(console, *plan.value);
     if (!options.print_only) console.err << "Nothing is changed: --write writes these files.\n";
     return exit_ok;
-}
-
-// The files of ours that are there.
-std::vector<fs::path> our_files(const Options& options) {
-    std::vector<fs::path> found;
-    for (const auto& path : planned_files()) {
-        if (is_ours(below(options, path))) found.push_back(path);
-    }
-    return found;
 }
 
 void put_resolv_conf_back(const Console& console, const Options& options) {

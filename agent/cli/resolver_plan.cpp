@@ -173,6 +173,13 @@ Parsed<ResolverPlan> plan_resolv_conf(const AgentDns& agent, const HostFacts& ho
                 "of its own, dns.listen = [\"" +
                     format(agent.server) + "\", \"127.0.0.2:53\"]"};
     }
+    // Its own servers, past itself: no routing domain is heeded there.
+    if (host.resolv_conf_link.ends_with("systemd/resolve/resolv.conf")) {
+        return {std::nullopt,
+                resolv_conf_file.string() +
+                    " goes past systemd-resolved: make it a link to "
+                    "/run/systemd/resolve/stub-resolv.conf, and run this again"};
+    }
     if (!host.resolv_conf_link.empty()) {
         return {std::nullopt,
                 resolv_conf_file.string() + " is a link to " + host.resolv_conf_link +
@@ -266,8 +273,9 @@ std::vector<std::string> reverse_zones(std::string_view text) {
     return zones;
 }
 
-Parsed<ResolverPlan>
-make_plan(HostResolver resolver, const AgentDns& agent, const HostFacts& host) {
+namespace {
+
+Parsed<ResolverPlan> plan_for(HostResolver resolver, const AgentDns& agent, const HostFacts& host) {
     switch (resolver) {
         case HostResolver::systemd_resolved: return plan_resolved(agent, host);
         case HostResolver::network_manager: return plan_network_manager(agent);
@@ -276,6 +284,20 @@ make_plan(HostResolver resolver, const AgentDns& agent, const HostFacts& host) {
         case HostResolver::resolv_conf: return plan_resolv_conf(agent, host);
     }
     return {};
+}
+
+}  // namespace
+
+Parsed<ResolverPlan>
+make_plan(HostResolver resolver, const AgentDns& agent, const HostFacts& host) {
+    auto plan = plan_for(resolver, agent, host);
+    // RFC 6762 §3.
+    if (plan.value && ("." + agent.zones.front()).ends_with(".local")) {
+        plan.value->notes.emplace_back(
+            "many hosts ask multicast DNS alone for names below .local (mdns4_minimal in "
+            "nsswitch.conf): choose another domain");
+    }
+    return plan;
 }
 
 std::vector<fs::path> planned_files() {

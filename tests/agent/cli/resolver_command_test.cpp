@@ -74,6 +74,18 @@ TEST_F(ResolverCommand, writes_once_and_takes_away_what_it_wrote) {
     EXPECT_EQ(remove().out, "nothing of ours is there\n");
 }
 
+TEST_F(ResolverCommand, tells_of_the_files_of_another_setup) {
+    fs::create_directories(unbound_.parent_path());
+    fs::create_directories(root_ / "etc/dnsmasq.d");
+    setup({"--for", "unbound", "--write"});
+
+    const auto ran = setup({"--for", "dnsmasq", "--write"});
+
+    EXPECT_NE(ran.out.find("/unbound.conf.d/roster.conf of another setup is there, too"),
+              std::string::npos)
+        << ran.out;
+}
+
 TEST_F(ResolverCommand, wires_systemd_resolved_without_being_asked_to_write) {
     write(root_ / "etc/resolv.conf", "nameserver 127.0.0.53\n");
     fs::create_directories(root_ / "etc/systemd");

@@ -140,6 +140,25 @@ TEST(ResolverPlan, resolv_conf_needs_port_53_and_a_file_that_nobody_else_writes)
         << other_writer.error;
 }
 
+TEST(ResolverPlan, a_resolv_conf_that_goes_past_resolved_is_to_be_linked_to_its_stub) {
+    agent::HostFacts host;
+    host.resolv_conf_link = "../run/systemd/resolve/resolv.conf";
+
+    const auto plan = agent::make_plan(HostResolver::resolv_conf, {{"127.0.0.2", 53}, {"x"}}, host);
+
+    EXPECT_NE(plan.error.find("a link to /run/systemd/resolve/stub-resolv.conf"), std::string::npos)
+        << plan.error;
+}
+
+TEST(ResolverPlan, a_domain_below_local_is_warned_of) {
+    const auto local_plan =
+        agent::make_plan(HostResolver::dnsmasq, {{"127.0.0.1", 8600}, {"x.local"}}, {});
+
+    ASSERT_EQ(local_plan.value->notes.size(), 1U);
+    EXPECT_NE(local_plan.value->notes[0].find("multicast DNS"), std::string::npos);
+    EXPECT_TRUE(plan_for(HostResolver::dnsmasq).notes.empty());
+}
+
 TEST(ResolverPlan, an_agent_is_reached_on_its_loopback_address) {
     EXPECT_EQ(agent_dns(config_with({"10.0.0.1:53", "127.0.0.1:8600"})).value->server,
               (agent::HostPort{"127.0.0.1", 8600}));
