@@ -166,6 +166,16 @@ Parsed<ResolverPlan> plan_network_manager(const AgentDns& agent) {
     return {std::move(plan), {}};
 }
 
+// "\"10.0.0.1\", \"10.0.0.2\"": the nameservers there are now.
+std::string other_servers(const HostFacts& host, const AgentDns& agent) {
+    std::string all;
+    for (const auto& server : nameservers(host.resolv_conf)) {
+        if (server == agent.server.host) continue;
+        all.append(all.empty() ? "\"" : ", \"").append(server).append("\"");
+    }
+    return all.empty() ? "\"10.0.0.1\"" : all;
+}
+
 Parsed<ResolverPlan> plan_resolv_conf(const AgentDns& agent, const HostFacts& host) {
     if (agent.server.port != 53) {
         return {std::nullopt,
@@ -185,6 +195,13 @@ Parsed<ResolverPlan> plan_resolv_conf(const AgentDns& agent, const HostFacts& ho
                 resolv_conf_file.string() + " is a link to " + host.resolv_conf_link +
                     ", which another program writes: set that one up instead"};
     }
+    // A name that is REFUSED ends the search list of glibc, and musl waits for another answer.
+    if (!agent.forwards) {
+        return {std::nullopt,
+                "the agent is then asked for all names, so it must forward those of others: "
+                "[dns.forward] servers = [" +
+                    other_servers(host, agent) + "]"};
+    }
     const auto search = search_line(host.resolv_conf);
     ResolverPlan plan;
     plan.needs = resolv_conf_file.parent_path();
@@ -192,8 +209,7 @@ Parsed<ResolverPlan> plan_resolv_conf(const AgentDns& agent, const HostFacts& ho
                        "nameserver " + agent.server.host + "\n" +
                            (search.empty() ? "" : search + "\n") +
                            "options edns0 timeout:1 attempts:2\n")};
-    plan.notes = {"the agent is then asked for all names: it must forward those that are not its "
-                  "own, and no other nameserver may stand beside it"};
+    plan.notes = {"no other nameserver may stand beside the agent"};
     return {std::move(plan), {}};
 }
 
@@ -246,7 +262,9 @@ Parsed<AgentDns> agent_dns(const Config& config) {
     });
     if (servers.front().port == 0)
         return {std::nullopt, "dns.listen has no port of its own: port 0 is another at each start"};
-    AgentDns agent{servers.front(), {config.domain}};
+    const auto& forward = config.dns.forward;
+    // Those of resolv.conf would be the agent itself, once that names it alone.
+    AgentDns agent{servers.front(), {config.domain}, forward.enabled && !forward.servers.empty()};
     for (const auto& prefix : config.dns.reverse) {
         for (auto& zone : reverse_zones(prefix)) agent.zones.push_back(std::move(zone));
     }

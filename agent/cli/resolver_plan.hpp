@@ -28,6 +28,7 @@ inline constexpr const char* link_name = "roster0";
 struct AgentDns {
     HostPort server;
     std::vector<std::string> zones;  // its domain first, then its reverse zones
+    bool forwards = false;           // other names, to servers that its configuration names
 };
 
 using Command = std::vector<std::string>;

@@ -62,7 +62,7 @@ def write_file(path, text):
     path.write_text(text)
 
 
-def agent(directory, listen):
+def agent(directory, listen, more=""):
     """The agent of this host, with its configuration where it belongs."""
     addresses = ", ".join(f'"{address}"' for address in listen)
     write_file(ROSTER_TOML, f"""node = "host1"
@@ -71,6 +71,7 @@ data_dir = "{directory}"
 [dns]
 listen = [{addresses}]
 reverse = ["10.0.0.0/8"]
+{more}
 [http]
 listen = ["127.0.0.1:0"]
 [coord]
@@ -138,7 +139,7 @@ def is_listening(address, port=53):
 
 
 class Upstream:
-    """The world's DNS: every name is at one address. It remembers what it was asked for."""
+    """The world's DNS: there are names below "example", all at one address. It remembers what it was asked for."""
 
     address = "127.0.0.9"
     answer = "93.184.216.34"  # No resolver takes it for a private one.
@@ -161,8 +162,9 @@ class Upstream:
                 at += 1 + message[at]
             self.asked.append(".".join(name).lower())
             qtype = struct.unpack("!H", message[at + 1:at + 3])[0]
-            answer = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4" + socket.inet_aton(self.answer) if qtype == 1 else b""
-            header = message[:2] + b"\x81\x80\0\1" + struct.pack("!HHH", 1 if answer else 0, 0, 0)
+            exists = self.asked[-1].endswith(".example")
+            answer = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4" + socket.inet_aton(self.answer) if exists and qtype == 1 else b""
+            header = message[:2] + (b"\x81\x80\0\1" if exists else b"\x81\x83\0\1") + struct.pack("!HHH", 1 if answer else 0, 0, 0)
             self.socket.sendto(header + message[12:at + 5] + answer, client)
 
     def __exit__(self, *_):

@@ -23,7 +23,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import private_host  # noqa: E402
-from private_host import getent, program, register, roster, write_file  # noqa: E402
+from private_host import Upstream, getent, program, register, roster, write_file  # noqa: E402
 
 WEB, LARGE, SIX = (f"{name}.service.roster.internal" for name in ("web", "large", "six"))
 WEB_ADDRESSES = [f"10.0.0.{i}" for i in (1, 2, 3)]
@@ -125,7 +125,10 @@ class StubResolvers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.directory = tempfile.mkdtemp(dir="/run")
-        cls.agent = private_host.agent(cls.directory, ["127.0.0.2:53"])
+        cls.upstream = Upstream()
+        cls.upstream.__enter__()
+        cls.addClassCleanup(cls.upstream.__exit__)
+        cls.agent = private_host.agent(cls.directory, ["127.0.0.2:53"], f'[dns.forward]\nservers = ["{Upstream.address}"]')
         cls.addClassCleanup(cls.agent.stop)
         cls.agent.start()
         register(cls.agent, "web", 3)
@@ -155,6 +158,7 @@ class StubResolvers(unittest.TestCase):
             self.assertEqual(getent("both.service.roster.internal"), ["10.0.9.1", "fd00::9"])
             self.assertEqual(getent(MISSING), [])
             self.assertEqual(getent(LARGE), LARGE_ADDRESSES)
+            self.assertEqual(getent("world.example"), [Upstream.answer])
         self.assertIn("find names below", roster("resolver", "status").stdout)
 
     def test_glibc_asks_again_over_tcp_for_what_does_not_fit_into_512_octets(self):
@@ -172,7 +176,7 @@ class StubResolvers(unittest.TestCase):
                 self.assertEqual(getent(LARGE), LARGE_ADDRESSES, options)
 
     def test_glibc_searches_our_domain(self):
-        for search, ndots in (("roster.internal", 2), ("service.roster.internal roster.internal", 5)):
+        for search, ndots in (("roster.internal", 2), ("service.roster.internal roster.internal", 5), ("a.test roster.internal", 1)):
             self.resolv_conf(f"search {search}", f"options ndots:{ndots}")
             with at_once(self):
                 self.assertEqual(getent("web.service"), WEB_ADDRESSES, f"ndots:{ndots}")
@@ -196,6 +200,7 @@ class StubResolvers(unittest.TestCase):
         with at_once(self):
             missing = subprocess.run([f"{self.directory}/musl", MISSING], capture_output=True, text=True, timeout=20)
         self.assertEqual(missing.stdout, "Name does not resolve\n")
+        self.assertEqual(musl("world.example"), [Upstream.answer])
         self.resolv_conf("search roster.internal", "options ndots:2")
         self.assertEqual(musl("web.service"), WEB_ADDRESSES)
 

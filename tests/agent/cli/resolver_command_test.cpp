@@ -107,6 +107,7 @@ TEST_F(ResolverCommand, wires_systemd_resolved_without_being_asked_to_write) {
 TEST_F(ResolverCommand, puts_back_the_resolv_conf_that_was_there) {
     const std::string before = "nameserver 10.0.0.1\nsearch a.example\n";
     write(root_ / "etc/resolv.conf", before);
+    write(root_ / "etc/roster.toml", "[dns.forward]\nservers = [\"10.0.0.1\"]\n");
 
     const auto ran = setup({"--for", "resolv.conf", "--dns-addr", "127.0.0.2:53", "--write"});
     setup({"--for", "resolv.conf", "--dns-addr", "127.0.0.3:53", "--write"});

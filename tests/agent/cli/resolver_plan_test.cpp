@@ -118,8 +118,8 @@ TEST(ResolverPlan, resolv_conf_names_the_agent_alone_and_keeps_the_search_list) 
     agent::HostFacts host;
     host.resolv_conf = "nameserver 10.0.0.1\nsearch a.example\n";
 
-    const auto plan =
-        agent::make_plan(HostResolver::resolv_conf, {{"127.0.0.2", 53}, {"roster.internal"}}, host);
+    const auto plan = agent::make_plan(
+        HostResolver::resolv_conf, {{"127.0.0.2", 53}, {"roster.internal"}, true}, host);
 
     ASSERT_TRUE(plan.value) << plan.error;
     EXPECT_EQ(text_of(*plan.value, "/etc/resolv.conf"),
@@ -138,6 +138,27 @@ TEST(ResolverPlan, resolv_conf_needs_port_53_and_a_file_that_nobody_else_writes)
         << other_port.error;
     EXPECT_NE(other_writer.error.find("/etc/resolv.conf is a link to /run/x"), std::string::npos)
         << other_writer.error;
+}
+
+TEST(ResolverPlan, resolv_conf_needs_an_agent_that_forwards_to_servers_of_its_own) {
+    agent::HostFacts host;
+    host.resolv_conf = "nameserver 127.0.0.2\nnameserver 10.0.0.1\n";
+
+    const auto plan = agent::make_plan(HostResolver::resolv_conf, {{"127.0.0.2", 53}, {"x"}}, host);
+
+    EXPECT_NE(plan.error.find("[dns.forward] servers = [\"10.0.0.1\"]"), std::string::npos)
+        << plan.error;
+}
+
+TEST(ResolverPlan, an_agent_forwards_when_its_configuration_names_servers) {
+    auto config = config_with({"127.0.0.2:53"});
+    EXPECT_FALSE(agent_dns(config).value->forwards);
+    config.dns.forward.enabled = true;
+    EXPECT_FALSE(agent_dns(config).value->forwards) << "those of resolv.conf are itself";
+
+    config.dns.forward.servers = {"10.0.0.1"};
+
+    EXPECT_TRUE(agent_dns(config).value->forwards);
 }
 
 TEST(ResolverPlan, a_resolv_conf_that_goes_past_resolved_is_to_be_linked_to_its_stub) {
