@@ -536,6 +536,11 @@ void raise_descriptor_limit() {
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::vector<std::string> find_faults(const agent::Config& config) {
+    if (!config.dns.enabled) return {};
+    return dns::find_faults(config.dns, config.domain, config.datacenter);
+}
+
 int run_agent(const agent::AgentArguments& arguments) {
     auto configured = agent::configure(arguments);
     if (const auto* errors = std::get_if<std::vector<agent::ConfigError>>(&configured)) {
@@ -556,7 +561,7 @@ int run_agent(const agent::AgentArguments& arguments) {
 
 int main(int argc, char** argv) {
     try {
-        const auto command = agent::run_command_line(argc, argv);
+        const auto command = agent::run_command_line(argc, argv, find_faults);
         if (const auto* code = std::get_if<int>(&command)) return *code;
         return run_agent(std::get<agent::AgentArguments>(command));
     } catch (const std::exception& error) {

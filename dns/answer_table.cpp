@@ -64,6 +64,8 @@ constexpr std::uint64_t pointer_mask = (std::uint64_t{1} << 48U) - 1;
 constexpr std::uint64_t never_used = 0;
 constexpr std::uint64_t gone = 1;  // A name was here: others may lie beyond.
 
+bool is_wildcard(std::string_view key) { return key.starts_with("\1*"); }
+
 // Stands for the grace period that lies between a reader's last look and the freeing.
 char grace_period = 0;
 
@@ -239,6 +241,7 @@ void AnswerTable::insert(Node& node) {
     make_room();
     used_ += slots_.load(std::memory_order_relaxed)->put(node) ? 1U : 0U;
     names_.fetch_add(1, std::memory_order_relaxed);
+    if (is_wildcard(node.key())) wildcards_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void AnswerTable::erase(const Node& node) {
@@ -248,6 +251,7 @@ void AnswerTable::erase(const Node& node) {
     while (slots.words[i].load(std::memory_order_relaxed) != word) i = (i + 1) & slots.mask;
     slots.words[i].store(gone, std::memory_order_release);
     names_.fetch_sub(1, std::memory_order_relaxed);
+    if (is_wildcard(node.key())) wildcards_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 // The node of a name, made together with its ancestors if it is new.

@@ -24,8 +24,8 @@
 
 namespace dns {
 
-enum class Slot : std::uint8_t { a, aaaa, cname, ptr, txt, srv };
-inline constexpr std::size_t slot_count = 6;
+enum class Slot : std::uint8_t { a, aaaa, cname, ptr, txt, srv, svcb, https };
+inline constexpr std::size_t slot_count = 8;
 
 struct AnswerSet {
     std::array<Answer::Pointer, slot_count> slots;  // null: no such records
@@ -95,6 +95,11 @@ public:
     [[nodiscard]] Freshness freshness() const { return freshness_.load(std::memory_order_acquire); }
     [[nodiscard]] std::uint32_t serial() const { return serial_.load(std::memory_order_acquire); }
 
+    // Whether some name begins with an asterisk.
+    [[nodiscard]] bool has_wildcards() const {
+        return wildcards_.load(std::memory_order_relaxed) > 0;
+    }
+
     // Of any thread.
     [[nodiscard]] std::size_t names() const { return names_.load(std::memory_order_relaxed); }
 
@@ -120,6 +125,7 @@ private:
     std::atomic<std::uint32_t> serial_{0};
     std::atomic<Freshness> freshness_{Freshness::unsynced};
     std::atomic<std::size_t> names_{0};
+    std::atomic<std::size_t> wildcards_{0};
 };
 
 }  // namespace dns

@@ -151,6 +151,7 @@ void Grammar::locate_forward(const QueryName& name, std::size_t labels, Place& p
         if (--labels == 0) return;
         end = name.label_at[labels];
     }
+    place.end = end;
     const auto kind = text(name.label(labels - 1));
     if (kind == "addr" && labels > 1) {
         const auto address = labels == 2 ? parse_hex(name.label(0)) : std::nullopt;
@@ -205,6 +206,14 @@ std::optional<Labels> Grammar::tags_key(const std::vector<std::string>& tags,
 
 std::optional<Labels> Grammar::port_key(std::string_view port, std::string_view service) {
     return tags_key({"_" + fold(port), "_tcp"}, service);
+}
+
+std::optional<Labels>
+Grammar::binding_key(std::uint16_t port, std::string_view scheme, std::string_view service) {
+    std::vector<std::string> labels;
+    if (port != 0) labels.push_back("_" + std::to_string(port));
+    labels.push_back("_" + std::string(scheme));
+    return tags_key(labels, service);
 }
 
 std::optional<Labels> Grammar::node_key(std::string_view node) {

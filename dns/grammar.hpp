@@ -8,7 +8,7 @@
 // Fails:   construction throws std::runtime_error with one line (a domain that is no name).
 //
 //   <service>.service   [<tag>. …]<tag>.<service>.service   _<service>._<tag|tcp>[.service]
-//   _<port>._tcp.<service>.service
+//   _<port>._tcp.<service>.service   _<number>._<scheme>.<service>.service
 //   <node>.node         <hex address>.addr        ns
 //   <instance>._<service>._tcp   _<tag>._sub._<service>._tcp   <what>._dns-sd._udp   (RFC 6763)
 //
@@ -51,6 +51,7 @@ struct Place {
     Kind kind = Kind::outside;
     const Zone* zone = nullptr;
     std::size_t apex_at = 0;  // offset of the zone's apex in the name
+    std::size_t end = 0;      // of the labels below the domain, and below the datacenter
     Octets key;               // into the QueryName, or into `composed`
     IpAddress address;
     std::array<std::uint8_t, 272> composed;
@@ -77,6 +78,9 @@ public:
                                           std::string_view service);
     // _<port>._tcp.<service>.service
     static std::optional<Labels> port_key(std::string_view port, std::string_view service);
+    // _<port>._<scheme>.<service>.service; without a port for 0
+    static std::optional<Labels>
+    binding_key(std::uint16_t port, std::string_view scheme, std::string_view service);
     static std::optional<Labels> node_key(std::string_view node);
     // _<service>._tcp, as DNS-SD calls the service; case kept.
     static std::optional<Labels> type_of(std::string_view service);

@@ -16,12 +16,6 @@ constexpr std::size_t answer_bytes_max = 65'535 - header_bytes - name_bytes_max 
 constexpr std::size_t txt_bytes_max = 4096;
 constexpr std::size_t attributes_bytes_max = 1300;  // RFC 6763 §6.2
 
-bool is_hostname(std::string_view text) {
-    return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
-                                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                   "0123456789-_.") == std::string_view::npos;
-}
-
 std::string replaced(std::string_view text, char what, std::string_view with) {
     std::string result;
     for (const char c : text) {
@@ -92,29 +86,6 @@ srv_rdata(const Selected& selected, std::uint16_t port, const Target& target) {
 
 }  // namespace
 
-std::optional<Labels> parse_hostname(std::string_view text) {
-    if (!is_hostname(text)) return std::nullopt;
-    return parse_name(text);
-}
-
-// The node's name if it leads to this address; it does not while the node is not published.
-std::optional<Target> find_target(const Grammar& grammar,
-                                  const agent::InstanceView& instance,
-                                  const std::string& address) {
-    const auto ip = parse_ip(address);
-    if (!ip) {
-        const auto host = parse_hostname(address);
-        if (!host) return std::nullopt;
-        return Target{*host, {}, {}};
-    }
-    std::optional<Labels> owner;
-    if (instance.node && address == instance.node->record.address) {
-        owner = grammar.node_target(instance.record.node);
-    }
-    if (!owner) owner = grammar.address_target(*ip);
-    return Target{*owner + grammar.domain(), *owner, ip};
-}
-
 NameRecords::NameRecords(Compilation& compilation, std::chrono::seconds ttl)
     : compilation_(compilation), ttl_(count_of(ttl)) {}
 
@@ -153,6 +124,14 @@ void NameRecords::add_srv(const Selected& selected, const agent::TaggedAddress& 
 
 void NameRecords::add_ptr(const Labels& target) {
     add(Slot::ptr, rr::ptr, octets(target + compilation_.grammar.domain()));
+}
+
+void NameRecords::add_binding(Slot slot, const Binding& binding, const Labels& own) {
+    const auto type = slot == Slot::https ? rr::https : rr::svcb;
+    const auto name = own.empty() ? Labels(1, '\0') : own + compilation_.grammar.domain();
+    if (add(slot, type, encode(binding, name)) && binding.target) {
+        add_address_of(*binding.target, slot);
+    }
 }
 
 // RFC 6763 §12.1.

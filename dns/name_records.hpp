@@ -12,6 +12,8 @@
 #include "dns/answer.hpp"
 #include "dns/compilation.hpp"
 #include "dns/selection.hpp"
+#include "dns/service_bindings.hpp"
+#include "dns/target.hpp"
 
 #include <array>
 #include <chrono>
@@ -27,21 +29,6 @@
 
 namespace dns {
 
-// A name fit for hosts, in wire form.
-std::optional<Labels> parse_hostname(std::string_view text);
-
-// What the records of an instance lead to.
-struct Target {
-    Labels name;                  // complete
-    Labels owner;                 // the same relative to the domain; empty: a hostname
-    std::optional<IpAddress> ip;  // if it is one of ours
-};
-
-// Empty if `address` is neither an address nor a hostname.
-std::optional<Target> find_target(const Grammar& grammar,
-                                  const agent::InstanceView& instance,
-                                  const std::string& address);
-
 class NameRecords {
 public:
     NameRecords(Compilation& compilation, std::chrono::seconds ttl);
@@ -55,6 +42,8 @@ public:
     void add_ptr(const Labels& target);  // relative to the domain
     // A pointer to an instance of DNS-SD along with its own records, if `described`.
     void add_instance(const Labels& name, const Selected& selected, bool described);
+    // HTTPS or SVCB, whose `own` name is that of the service: "" where that is this name.
+    void add_binding(Slot slot, const Binding& binding, const Labels& own = {});
     // The one TXT record of an instance of DNS-SD; it has at least an empty string.
     void add_attributes(const std::map<std::string, std::string>& meta);
 

@@ -30,7 +30,9 @@ constexpr std::array<SlotOfType, slot_count> slots_of_types{{{rr::a, Slot::a},
                                                              {rr::cname, Slot::cname},
                                                              {rr::ptr, Slot::ptr},
                                                              {rr::txt, Slot::txt},
-                                                             {rr::srv, Slot::srv}}};
+                                                             {rr::srv, Slot::srv},
+                                                             {rr::svcb, Slot::svcb},
+                                                             {rr::https, Slot::https}}};
 
 const Answer* find_answer(const Answers& answers, std::uint16_t type) {
     for (const auto& [of, slot] : slots_of_types) {
@@ -38,6 +40,11 @@ const Answer* find_answer(const Answers& answers, std::uint16_t type) {
         if (const auto* answer = answers.find(slot)) return answer;
     }
     return nullptr;
+}
+
+// A hostname stands for what is asked for with or without an HTTPS record (RFC 9460 §3).
+bool leads_to_address(std::uint16_t type) {
+    return type == rr::a || type == rr::aaaa || type == rr::https;
 }
 
 // A datagram from a loopback address was sent on this host: the kernel takes none from outside.
@@ -109,11 +116,31 @@ void Responder::read(Exchange& exchange) const {
 
 void Responder::look_up(Exchange& exchange) const {
     exchange.answers = nullptr;
+    exchange.is_wildcard = false;
     const auto& place = exchange.place;
     if (place.key.empty()) return;
     exchange.answers = table_.find(place.zone->space, place.key, exchange.hash);
+    if (exchange.answers == nullptr) {
+        exchange.answers = find_wildcard(exchange.query.name, place);
+        exchange.is_wildcard = exchange.answers != nullptr;
+    }
     if (exchange.answers == nullptr) return;
     if (const auto* answer = find_answer(*exchange.answers, exchange.query.type)) answer->fetch();
+}
+
+// RFC 4592 §3.3.1: for a name that does not exist, the asterisk below its closest encloser answers;
+// so a name that exists, if only because of others below it, stands in the way.
+const Answers* Responder::find_wildcard(const QueryName& name, const Place& place) const {
+    if (!table_.has_wildcards() || place.zone->space != Space::forward) return nullptr;
+    std::array<std::uint8_t, 2 + name_bytes_max> source;
+    std::memcpy(source.data(), "\1*", 2);
+    const auto relative = name.whole().first(place.end);
+    for (std::size_t i = 1;; ++i) {
+        const auto encloser = relative.subspan(i < name.labels ? name.label_at[i] : place.end);
+        if (!encloser.empty() && table_.find(Space::forward, encloser) == nullptr) continue;
+        std::memcpy(&source[2], encloser.data(), encloser.size());
+        return table_.find(Space::forward, Octets(source).first(2 + encloser.size()));
+    }
 }
 
 void Responder::write(Exchange& exchange, const Transport& transport, Random& random) const {
@@ -196,15 +223,16 @@ bool Responder::is_trusted(const Client& client, const Transport& transport) con
 }
 
 // Limits count together what is alike: the answers of one name, the negative ones of one zone (a
-// flood asks for names that do not exist, each once), and all errors.
+// flood asks for names that do not exist, each once) and its wildcards, and all errors.
 std::uint64_t Responder::subject_of(const Exchange& exchange) {
     const auto rcode = exchange.reply.rcode;
     const bool is_error = rcode != Rcode::no_error && rcode != Rcode::name_error;
     if (is_error || exchange.query.klass != class_in) return 0;
     constexpr std::uint64_t seed = 1;
     // The zone is that of the last name, if CNAMEs led there.
-    const auto subject = exchange.reply.is_negative ? octets(exchange.place.zone->apex)
-                                                    : exchange.query.name.whole();
+    const bool is_any_name = exchange.reply.is_negative || exchange.is_wildcard;
+    const auto subject =
+        is_any_name ? octets(exchange.place.zone->apex) : exchange.query.name.whole();
     return hash_octets(subject, seed) | 1U;
 }
 
@@ -251,7 +279,7 @@ void Responder::answer_chaos(const Query& query, bool tell_version, ReplyDraft& 
     draft.add(Section::answer, header_bytes, rr::txt, class_chaos, 0, rdata.octets());
 }
 
-// RFC 1034 §4.3.2, for zones without cuts and wildcards. A CNAME is followed while it stays in our
+// RFC 1034 §4.3.2, for zones without cuts. A CNAME is followed while it stays in our
 // zones; the rcode is that of the last name (RFC 6604).
 void Responder::answer_zones(Exchange& exchange,
                              ReplyDraft& draft,
@@ -286,6 +314,7 @@ void Responder::answer_zones(Exchange& exchange,
         assert(whole);
         grammar_.locate(target, place);
         answers = place.key.empty() ? nullptr : table_.find(place.zone->space, place.key);
+        if (answers == nullptr && !place.key.empty()) answers = find_wildcard(target, place);
     }
 }
 
@@ -403,8 +432,7 @@ bool Responder::answer_place(std::uint16_t type,
             return false;
         }
         const auto* cname = answers->find(Slot::cname);
-        const bool is_address = type == rr::a || type == rr::aaaa;
-        if (cname != nullptr && (is_address || answers->is_alias())) {
+        if (cname != nullptr && (leads_to_address(type) || answers->is_alias())) {
             draft.add(Section::answer, *cname, draft.anchors, random);
             return true;
         }

@@ -72,6 +72,7 @@ private:
     std::uint8_t target_bytes = 0;
     std::uint16_t alias_count = 0;
     std::uint16_t alias_bytes = 0;
+    bool is_wildcard = false;  // the name does not exist, but is answered by a wildcard
     std::uint64_t hash = 0;
     const Answers* answers = nullptr;
     Query query;
@@ -99,6 +100,7 @@ private:
 
     void read(Exchange& exchange) const;
     void look_up(Exchange& exchange) const;
+    [[nodiscard]] const Answers* find_wildcard(const QueryName& name, const Place& place) const;
     void write(Exchange& exchange, const Transport& transport, Random& random) const;
     void describe(Edns& edns,
                   bool has_good_cookie,

@@ -1,6 +1,9 @@
 #include "dns/selection.hpp"
 
+#include "dns/name.hpp"
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace dns {
@@ -13,9 +16,12 @@ using std::chrono::seconds;
 constexpr std::string_view ttl_key = "dns-ttl";
 constexpr std::string_view priority_key = "dns-priority";
 constexpr std::string_view none_healthy_key = "dns-none-healthy";
+constexpr std::string_view alpn_key = "dns-alpn";
+constexpr std::string_view scheme_key = "dns-scheme";
 
 // Twice it, and one, are priorities of SRV where zones count.
 constexpr unsigned priority_max = 32'767;
+constexpr std::size_t alpn_bytes_max = 255;
 constexpr seconds ttl_max = std::chrono::hours(24 * 7);
 
 std::optional<seconds> parse_ttl(std::string_view text) {
@@ -31,6 +37,34 @@ std::optional<std::uint16_t> parse_priority(std::string_view text) {
     if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
     if (number < 1 || number > priority_max) return std::nullopt;
     return static_cast<std::uint16_t>(number);
+}
+
+// "h2, h3" as RFC 9460 §7.1 has it on the wire. A comma within a protocol's name cannot be said.
+std::optional<std::string> parse_alpn(std::string_view text) {
+    std::string wire;
+    for (;;) {
+        const auto comma = std::min(text.find(','), text.size());
+        auto protocol = text.substr(0, comma);
+        while (protocol.starts_with(' ')) protocol.remove_prefix(1);
+        while (protocol.ends_with(' ')) protocol.remove_suffix(1);
+        if (protocol.empty() || wire.size() + 1 + protocol.size() > alpn_bytes_max) {
+            return std::nullopt;
+        }
+        wire += static_cast<char>(protocol.size());
+        wire += protocol;
+        if (comma == text.size()) return wire;
+        text.remove_prefix(comma + 1);
+    }
+}
+
+// It becomes a label with an underscore; _tcp is taken by named ports.
+std::optional<std::string> parse_scheme(std::string_view text) {
+    auto scheme = fold(text);
+    if (!agent::is_dns_label(scheme) || scheme.size() >= label_bytes_max || scheme == "tcp") {
+        return std::nullopt;
+    }
+    if (scheme == "http" || scheme == "ws" || scheme == "wss") scheme = "https";
+    return scheme;
 }
 
 bool is_healthy(const agent::InstanceView& instance, bool only_passing) {
@@ -80,6 +114,17 @@ Candidate::Candidate(const agent::InstanceView& of) : instance(&of) {
         priority = number.value_or(priority);
         return number.has_value();
     });
+    read(alpn_key, [this](const auto& text) {
+        const auto alpn = parse_alpn(text);
+        if (alpn) binding = {.alpn = *alpn};
+        return alpn.has_value();
+    });
+    read(scheme_key, [this](const auto& text) {
+        const auto scheme = parse_scheme(text);
+        if (scheme && !binding) binding.emplace();
+        if (scheme) binding->scheme = *scheme;
+        return scheme.has_value();
+    });
     read(none_healthy_key, [this](const auto& text) {
         fail_open = text == "all";
         return fail_open || text == "none";
@@ -87,7 +132,8 @@ Candidate::Candidate(const agent::InstanceView& of) : instance(&of) {
 }
 
 bool is_setting(std::string_view meta_key) {
-    return meta_key == ttl_key || meta_key == priority_key || meta_key == none_healthy_key;
+    constexpr std::array keys{ttl_key, priority_key, none_healthy_key, alpn_key, scheme_key};
+    return std::find(keys.begin(), keys.end(), meta_key) != keys.end();
 }
 
 Selection select(const std::vector<const Candidate*>& candidates, const SelectionOptions& options) {
@@ -109,7 +155,7 @@ Selection select(const std::vector<const Candidate*>& candidates, const Selectio
         const auto priority = rank(*candidate, options.zone, by_zone);
         least = std::min(least, priority);
         const auto& instance = *candidate->instance;
-        selection.instances.push_back({&instance, priority, weight_of(instance)});
+        selection.instances.push_back({candidate, &instance, priority, weight_of(instance)});
         if (!candidate->ttl) continue;
         selection.ttl = std::min(selection.ttl.value_or(*candidate->ttl), *candidate->ttl);
     }

@@ -11,6 +11,8 @@
 //   dns-ttl = "30s"            of the answers it is in; the least of all counts
 //   dns-priority = "2"         1 .. 32767; those of a greater number stand by for the others
 //   dns-none-healthy = "all"   if nobody is healthy, answer with everybody
+//   dns-alpn = "h2,h3"         what is spoken there, for HTTPS and SVCB records (RFC 9460)
+//   dns-scheme = "https"       whose; if there is an alpn, "https" is the default
 
 #include "agent/catalog.hpp"
 
@@ -24,6 +26,14 @@
 
 namespace dns {
 
+// What HTTPS and SVCB records say of an instance. "http", "ws" and "wss" are "https" (RFC 9460 §9.5).
+struct BindingSettings {
+    std::string scheme = "https";
+    std::string alpn = {};  // as on the wire: each with its length before it; empty: the default's
+
+    bool operator==(const BindingSettings&) const = default;
+};
+
 // An instance with its settings.
 struct Candidate {
     explicit Candidate(const agent::InstanceView& of);
@@ -32,6 +42,7 @@ struct Candidate {
     std::optional<std::chrono::seconds> ttl;
     std::uint16_t priority = 1;
     bool fail_open = false;
+    std::optional<BindingSettings> binding = {};
     std::size_t faults = 0;
 };
 
@@ -47,6 +58,7 @@ struct SelectionOptions {
 };
 
 struct Selected {
+    const Candidate* candidate = nullptr;
     const agent::InstanceView* instance = nullptr;
     std::uint16_t priority = 1;  // of SRV
     std::uint16_t weight = 1;

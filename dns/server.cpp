@@ -115,6 +115,16 @@ bool is_own(const ServerAddress& server, const boost::asio::ip::tcp::endpoint& l
 
 }  // namespace
 
+std::vector<std::string> find_faults(const agent::DnsConfig& config,
+                                     const std::string& domain,
+                                     const std::string& datacenter) {
+    try {
+        return find_faults(config.records, Grammar(domain, datacenter, config.reverse));
+    } catch (const std::runtime_error& wrong) {
+        return {wrong.what()};
+    }
+}
+
 // Destroyed in reverse: the workers and listeners before the table they read.
 struct Server::Parts {
     explicit Parts(ServerOptions how)
@@ -134,6 +144,8 @@ struct Server::Parts {
           responder(table, grammar, responder_options(options)) {
         const auto& config = options.config;
         if (config.forward.enabled) inbox.emplace();
+        const auto faults = find_faults(config.records, grammar);
+        if (!faults.empty()) throw std::runtime_error(faults.front());
         for (const auto& record : config.records) {
             auto made = compile(record, grammar, config.ttl);
             table.put(Space::forward, made.key, std::move(made.answers));

@@ -33,6 +33,11 @@ struct ServerOptions {
     std::function<std::uint32_t()> unix_seconds = {};  // of cookies; empty: time stands still
 };
 
+// What keeps the DNS face from starting, as far as the configuration tells: one line each.
+std::vector<std::string> find_faults(const agent::DnsConfig& config,
+                                     const std::string& domain,
+                                     const std::string& datacenter);
+
 class Server {
 public:
     explicit Server(ServerOptions options);  // binds

@@ -13,6 +13,8 @@ bool is_port_name(std::string_view tag, const agent::TaggedAddress& address) {
     return address.port != 0 && tag != "lan" && tag != "wan" && agent::is_dns_label(tag);
 }
 
+constexpr std::string_view web_scheme = "https";
+
 // Where an instance listens, by default or under the name of a port, lower-case.
 agent::TaggedAddress endpoint(const agent::InstanceView& instance, std::string_view port) {
     const auto& service = instance.record.service;
@@ -58,6 +60,7 @@ void ServiceNames::remove(std::string_view name) {
     }
     for (const auto& tags : service.tags) remove_tags(service, tags);
     rebuild_ports(service, {});
+    rebuild_bindings(service, {}, {});
     if (service.browsable) {
         browse_.remove_type(*key);
         browse_.put_instances(name, {}, {}, {}, service.instances);
@@ -91,6 +94,7 @@ void ServiceNames::rebuild(const Labels& key, Service& service) {
     compilation_.table.put(Space::forward, key, records.build());
     rebuild_tags(service, candidates);
     rebuild_ports(service, candidates);
+    rebuild_bindings(service, candidates, selection);
     reverse_.track(ReverseNames::Side::service, key, service.addresses, std::move(addresses));
 }
 
@@ -181,6 +185,47 @@ void ServiceNames::rebuild_ports(Service& service, const std::vector<Candidate>&
     service.ports = std::move(ports);
 }
 
+// Where RFC 9460 §2.3 looks for a scheme, or for an origin with a port in its URL.
+void ServiceNames::rebuild_bindings(Service& service,
+                                    const std::vector<Candidate>& candidates,
+                                    const Selection& selection) {
+    const auto& name = service.views.begin()->first;
+    std::map<Labels, NameRecords> records;
+    const auto each_key = [&](const BindingSettings& settings, std::uint16_t port, auto use) {
+        const bool is_web = settings.scheme == web_scheme;
+        if (!is_web) use(Grammar::binding_key(0, settings.scheme, name));
+        if (port != 0) use(Grammar::binding_key(port, settings.scheme, name));
+    };
+    for (const auto& candidate : candidates) {
+        if (!candidate.binding) continue;
+        const auto port = candidate.instance->record.service.port;
+        each_key(*candidate.binding, port, [&](const auto& key) {
+            if (!key) return compilation_.counters.unpublishable.add();
+            if (records.contains(*key)) return;
+            if (records.size() >= compilation_.options.ports_max) {
+                return compilation_.counters.ports_left_out.add();
+            }
+            records.try_emplace(*key, compilation_, ttl_of(name, selection));
+        });
+    }
+    const auto own = compilation_.grammar.service_target(name);
+    for (const auto& binding : bindings_of(selection, compilation_.grammar)) {
+        const auto slot = binding.settings.scheme == web_scheme ? Slot::https : Slot::svcb;
+        each_key(binding.settings, binding.port, [&](const auto& key) {
+            const auto found = key ? records.find(*key) : records.end();
+            if (found != records.end() && own) found->second.add_binding(slot, binding, *own);
+        });
+    }
+    for (auto& [key, made] : records) {
+        compilation_.table.put(Space::forward, key, made.build());
+    }
+    for (const auto& key : service.bindings) {
+        if (!records.contains(key)) compilation_.table.remove(Space::forward, key);
+    }
+    service.bindings.clear();
+    for (const auto& [key, made] : records) service.bindings.insert(key);
+}
+
 void ServiceNames::hold_implied(std::string_view tag) {
     for (const auto& name : Grammar::implied_by_tag(tag))
         compilation_.table.hold(Space::forward, name);
@@ -205,6 +250,11 @@ NameRecords ServiceNames::compile(const std::string& service,
         if (selected.first) records.add_address(at_port.address, weighted ? selected.weight : 1);
         records.add_srv(selected, at_port);
         records.add_txt(selected.instance->record.service.meta);
+    }
+    if (port.empty()) {
+        for (const auto& binding : bindings_of(selection, compilation_.grammar)) {
+            if (binding.settings.scheme == web_scheme) records.add_binding(Slot::https, binding);
+        }
     }
     return records;
 }

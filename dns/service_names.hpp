@@ -45,6 +45,7 @@ private:
         std::map<std::string, std::shared_ptr<const agent::ServiceView>, std::less<>> views;
         std::set<Tags> tags;            // alone and together, as in the table now
         std::set<std::string> ports;    // lower-case, as in the table now
+        std::set<Labels> bindings;      // keys, as in the table now
         std::set<IpAddress> addresses;  // whose reverse names are ours
         bool browsable = false;
         std::vector<Labels> instances;  // of DNS-SD, as in the table now
@@ -56,6 +57,9 @@ private:
     void remove_tags(const Service& service, const Tags& tags);
     [[nodiscard]] std::optional<Labels> subtype_of(const Service& service, const Tags& tags) const;
     void rebuild_ports(Service& service, const std::vector<Candidate>& candidates);
+    void rebuild_bindings(Service& service,
+                          const std::vector<Candidate>& candidates,
+                          const Selection& selection);
     void hold_implied(std::string_view tag);
     void release_implied(std::string_view tag);
 

@@ -4,6 +4,7 @@
 #include "dns/query.hpp"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -48,6 +49,21 @@ Labels key_of(const agent::DnsRecordConfig& record, const Grammar& grammar) {
 }
 
 }  // namespace
+
+std::vector<std::string> find_faults(const std::vector<agent::DnsRecordConfig>& records,
+                                     const Grammar& grammar) {
+    std::vector<std::string> faults;
+    std::set<Labels> keys;
+    for (const auto& record : records) {
+        try {
+            const auto made = compile(record, grammar, std::chrono::seconds(0));
+            if (!keys.insert(made.key).second) refuse(record, "is there twice");
+        } catch (const std::runtime_error& wrong) {
+            faults.emplace_back(wrong.what());
+        }
+    }
+    return faults;
+}
 
 StaticName
 compile(const agent::DnsRecordConfig& record, const Grammar& grammar, std::chrono::seconds ttl) {

@@ -12,6 +12,8 @@
 #include "dns/grammar.hpp"
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 namespace dns {
 
@@ -19,6 +21,10 @@ struct StaticName {
     Labels key;
     AnswerSet answers;
 };
+
+// What compile() would throw for each of them, and names that are there twice.
+std::vector<std::string> find_faults(const std::vector<agent::DnsRecordConfig>& records,
+                                     const Grammar& grammar);
 
 StaticName
 compile(const agent::DnsRecordConfig& record, const Grammar& grammar, std::chrono::seconds ttl);

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace agent {
 namespace {
@@ -105,9 +106,10 @@ void add_http_addr(CLI::App& command, std::string& address) {
 }
 
 std::variant<AgentArguments, int> run_command_line(const std::vector<std::string>& arguments,
-                                                   const Console& console) {
+                                                   const Console& console,
+                                                   FindFaults find_faults) {
     CLI::App app(about, "roster");
-    Choice choice{console, {}, {}};
+    Choice choice{console, {}, {}, std::move(find_faults)};
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("roster ") + ROSTER_VERSION);
     app.footer(footer);
@@ -126,9 +128,10 @@ std::variant<AgentArguments, int> run_command_line(const std::vector<std::string
     return parse(app, arguments, choice);
 }
 
-std::variant<AgentArguments, int> run_command_line(int argc, char** argv) {
+std::variant<AgentArguments, int> run_command_line(int argc, char** argv, FindFaults find_faults) {
     return run_command_line(std::vector<std::string>(argv + std::min(argc, 1), argv + argc),
-                            standard_console());
+                            standard_console(),
+                            std::move(find_faults));
 }
 
 }  // namespace agent

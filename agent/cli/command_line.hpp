@@ -9,6 +9,7 @@
 #include "agent/config.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -41,8 +42,12 @@ struct AgentArguments {
     std::vector<std::string> coord_listen;
 };
 
+// What the rooms that agent/ does not know find wrong in a configuration: one line each.
+using FindFaults = std::function<std::vector<std::string>(const Config&)>;
+
 // `roster agent …` yields its arguments; every other command has run, and yields its exit code.
-std::variant<AgentArguments, int> run_command_line(int argc, char** argv);
+std::variant<AgentArguments, int>
+run_command_line(int argc, char** argv, FindFaults find_faults = {});
 
 // The file (--config, else /etc/roster/roster.toml if there is one, else none) with the flags on
 // top, completed. With --dev and no --data-dir the data directory is empty: main makes one.

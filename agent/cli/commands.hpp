@@ -23,6 +23,7 @@ struct Choice {
     const Console& console;
     std::function<int()> command;         // the exit code
     std::optional<AgentArguments> agent;  // instead of a command
+    FindFaults find_faults = {};          // empty: nobody looks
 };
 
 void add_agent_command(CLI::App& app, Choice& choice);
@@ -47,6 +48,7 @@ void add_http_addr(CLI::App& command, std::string& address);
 
 // The program as it is called by `arguments` (without its name).
 std::variant<AgentArguments, int> run_command_line(const std::vector<std::string>& arguments,
-                                                   const Console& console);
+                                                   const Console& console,
+                                                   FindFaults find_faults = {});
 
 }  // namespace agent

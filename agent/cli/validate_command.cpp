@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 namespace agent {
 namespace {
@@ -19,6 +20,17 @@ bool print(const Console& console, const std::string& file, const Configured<T>&
     }
     for (const auto& error : *errors) console.err << format(error) << "\n";
     return false;
+}
+
+// What reads well may still be no configuration for some room.
+void add_faults(const FindFaults& find_faults,
+                const std::string& file,
+                Configured<Config>& configured) {
+    const auto* config = std::get_if<Config>(&configured);
+    if (config == nullptr || !find_faults) return;
+    std::vector<ConfigError> errors;
+    for (auto& fault : find_faults(*config)) errors.push_back({file, 0, std::move(fault)});
+    if (!errors.empty()) configured = std::move(errors);
 }
 
 // What is no mistake, and may be one tomorrow.
@@ -42,18 +54,21 @@ enum class Kind { whole, services };
 
 // A file in a directory services.d declares services and checks, and nothing else. In another
 // directory that is named as one of services, roster.toml is still the whole configuration.
-bool validate_file(const Console& console, const fs::path& file, Kind kind) {
+bool validate_file(const Choice& choice, const fs::path& file, Kind kind) {
+    const auto& console = choice.console;
     std::error_code unknown;
     const auto folder = fs::weakly_canonical(file, unknown).parent_path().filename();
     const bool is_main = file.filename() == "roster.toml";
     if (folder == "services.d" || (kind == Kind::services && !is_main))
         return print(console, file.string(), load_services_file(file));
-    const auto config = load_config(file);
+    auto config = load_config(file);
+    add_faults(choice.find_faults, file.string(), config);
     print_warnings(console, file.string(), config);
     return print(console, file.string(), config);
 }
 
-bool validate_folder(const Console& console, const fs::path& folder) {
+bool validate_folder(const Choice& choice, const fs::path& folder) {
+    const auto& console = choice.console;
     std::vector<fs::path> files;
     std::error_code error;
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -71,18 +86,18 @@ bool validate_folder(const Console& console, const fs::path& folder) {
     std::sort(files.begin(), files.end());
     bool all = true;
     for (const auto& file : files) {
-        all = validate_file(console, file, Kind::services) && all;
+        all = validate_file(choice, file, Kind::services) && all;
     }
     return all;
 }
 
-int validate_all(const Console& console, const std::vector<std::string>& files) {
+int validate_all(const Choice& choice, const std::vector<std::string>& files) {
     bool all = true;
     for (const auto& file : files) {
         std::error_code unknown;
         const bool is_folder = fs::is_directory(file, unknown);
-        all = (is_folder ? validate_folder(console, file)
-                         : validate_file(console, file, Kind::whole)) &&
+        all = (is_folder ? validate_folder(choice, file)
+                         : validate_file(choice, file, Kind::whole)) &&
               all;
     }
     return all ? exit_ok : exit_failed;
@@ -99,9 +114,7 @@ void add_validate_command(CLI::App& app, Choice& choice) {
         ->type_name("FILE")
         ->required();
     command->callback([files, &choice] {
-        choice.command = [files, &console = choice.console] {
-            return validate_all(console, *files);
-        };
+        choice.command = [files, &choice] { return validate_all(choice, *files); };
     });
 }
 

@@ -252,5 +252,15 @@ TEST(AnswerTable, readers_find_what_stays_while_the_table_grows_and_is_swept) {
     EXPECT_EQ(table.names(), 100U);
 }
 
+TEST(AnswerTable, knows_whether_a_name_begins_with_an_asterisk) {
+    AnswerTable table;
+    table.hold(Space::forward, "\1x\1*\4apps");
+    EXPECT_TRUE(table.has_wildcards());
+    table.release(Space::forward, "\1x\1*\4apps");
+    EXPECT_FALSE(table.has_wildcards());
+    table.hold(Space::forward, "\2*x\4apps");
+    EXPECT_FALSE(table.has_wildcards());
+}
+
 }  // namespace
 }  // namespace dns

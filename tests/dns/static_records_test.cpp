@@ -84,6 +84,89 @@ TEST_F(StaticRecords, are_refused_where_they_are_no_names_of_their_own) {
     EXPECT_EQ(fault({.name = "full.roster.internal.", .addresses = {"10.0.0.9"}}), "");
 }
 
+// RFC 4592 §2.2.1, with names of our own.
+TEST_F(StaticRecords, with_an_asterisk_answer_for_names_that_do_not_exist) {
+    add({.name = "*.apps", .addresses = {"10.0.0.9"}});
+    add({.name = "host.apps", .texts = {"host"}});
+    add({.name = "a.b.c.apps", .addresses = {"10.0.0.8"}});
+    add({.name = "sub.*.apps", .addresses = {"10.0.0.7"}});
+    struct Row {
+        const char* name;
+        unsigned type;
+        unsigned rcode;
+        Lines data;
+        const char* why;
+    };
+    for (const auto& [name, type, rcode, data, why] : std::vector<Row>{
+             {"x.apps", rr::a, 0, {"10.0.0.9"}, "the wildcard"},
+             {"y.x.apps", rr::a, 0, {"10.0.0.9"}, "stands for several labels"},
+             {"X.APPS", rr::a, 0, {"10.0.0.9"}, "in any case"},
+             {"x.apps.dc1", rr::a, 0, {"10.0.0.9"}, "with the datacenter"},
+             {"x.apps", rr::txt, 0, {}, "it has no such type"},
+             {"*.apps", rr::a, 0, {"10.0.0.9"}, "literally"},
+             {"host.apps", rr::a, 0, {}, "an existing name, for every type"},
+             {"x.host.apps", rr::a, 3, {}, "the closest encloser has no asterisk"},
+             {"c.apps", rr::a, 0, {}, "an empty non-terminal exists"},
+             {"b.c.apps", rr::a, 0, {}, "an empty non-terminal exists"},
+             {"x.c.apps", rr::a, 3, {}, "and stands in the way"},
+             {"sub.*.apps", rr::a, 0, {"10.0.0.7"}, "an asterisk in the middle is a label"},
+             {"x.*.apps", rr::a, 3, {}, "below the asterisk nothing is made up"},
+             {"apps", rr::a, 0, {}, "the parent of a wildcard"},
+             {"x", rr::a, 3, {}, "beside it"}}) {
+        const auto reply = face.ask(std::string(name) + ".roster.internal", type);
+        EXPECT_EQ(reply.rcode, rcode) << name << ": " << why;
+        EXPECT_EQ(reply.data(), data) << name << ": " << why;
+        EXPECT_EQ(reply.authorities.size(), data.empty() ? 1U : 0U) << name << ": " << why;
+        if (!data.empty()) {
+            EXPECT_EQ(reply.answers[0].owner, std::string(name) + ".roster.internal.");
+        }
+    }
+}
+
+TEST_F(StaticRecords, with_an_asterisk_below_the_domain_leave_the_catalogs_names_alone) {
+    add({.name = "*", .cname = "web.service"});
+
+    EXPECT_EQ(face.ask("any.where.roster.internal", rr::a).data(),
+              (Lines{"10.0.0.1", "web.service.roster.internal."}));
+    for (const auto* name :
+         {"no.service", "v1.web.service", "no.node", "x.addr", "b.a._web._tcp"}) {
+        EXPECT_EQ(face.ask(std::string(name) + ".roster.internal", rr::a).rcode, 3U) << name;
+    }
+    EXPECT_EQ(face.ask("9.9.9.10.in-addr.arpa", rr::ptr).rcode, 3U);
+}
+
+TEST_F(StaticRecords, with_an_asterisk_are_where_an_alias_may_lead) {
+    add({.name = "*.apps", .addresses = {"10.0.0.9"}});
+    add({.name = "www", .cname = "shop.apps"});
+
+    EXPECT_EQ(face.ask("www.roster.internal", rr::a).data(),
+              (Lines{"10.0.0.9", "shop.apps.roster.internal."}));
+}
+
+TEST_F(StaticRecords, with_an_asterisk_count_as_one_for_a_strangers_limit) {
+    add({.name = "*.apps", .addresses = {"10.0.0.9"}});
+    face.udp.loopback = false;
+    face.client.address = parse_ip("198.51.100.7").value();
+    const auto subject_of = [&](const std::string& name) {
+        EXPECT_EQ(face.ask(name + ".roster.internal", rr::a).rcode, 0U);
+        return face.last.subject;
+    };
+
+    EXPECT_EQ(subject_of("x.apps"), subject_of("y.apps"));
+    EXPECT_NE(subject_of("x.apps"), subject_of("web.service"));
+}
+
+TEST_F(StaticRecords, all_that_is_wrong_is_told) {
+    const std::vector<agent::DnsRecordConfig> records = {
+        {.name = "www", .addresses = {"10.0.0.9"}},
+        {.name = "WWW.roster.internal.", .addresses = {"10.0.0.8"}},
+        {.name = "web.service", .addresses = {"10.0.0.9"}}};
+
+    EXPECT_EQ(find_faults(records, face.grammar),
+              (Lines{"dns.record \"WWW.roster.internal.\": is there twice",
+                     "dns.record \"web.service\": belongs to what is registered"}));
+}
+
 TEST_F(StaticRecords, are_refused_with_wrong_data) {
     EXPECT_EQ(fault({.name = "a", .addresses = {"10.0.0"}}),
               "dns.record \"a\": \"10.0.0\" is no address");

@@ -120,11 +120,12 @@ struct Ran {
     std::string err;
 };
 
-inline Ran run_command(const std::vector<std::string>& arguments) {
+inline Ran run_command(const std::vector<std::string>& arguments,
+                       agent::FindFaults find_faults = {}) {
     std::ostringstream out;
     std::ostringstream err;
     const agent::Console console{out, err, false, [] { return std::int64_t{1'000'123}; }};
-    const auto result = agent::run_command_line(arguments, console);
+    const auto result = agent::run_command_line(arguments, console, std::move(find_faults));
     const auto* code = std::get_if<int>(&result);
     return {code == nullptr ? -1 : *code, out.str(), err.str()};
 }

@@ -66,6 +66,19 @@ TEST_F(ValidateCommand, an_expired_certificate_is_warned_of) {
     EXPECT_EQ(ran.err, file + ": warning: " + certificate + ": the certificate has expired\n");
 }
 
+TEST_F(ValidateCommand, what_other_rooms_find_wrong_is_an_error_too) {
+    const auto file = write("roster.toml", "domain = \"a\"\n");
+    const auto find_faults = [](const agent::Config& config) {
+        return std::vector<std::string>{"no domain: " + config.domain, "nothing else"};
+    };
+
+    const auto ran = tests::run_command({"validate", file}, find_faults);
+
+    EXPECT_EQ(ran.code, agent::exit_failed);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_EQ(ran.err, file + ": no domain: a\n" + file + ": nothing else\n");
+}
+
 TEST_F(ValidateCommand, every_error_of_every_file_is_printed) {
     const auto one = write("one.toml", "nod = \"a\"\n[dns]\nworkers = 0\n");
     const auto two = write("two.toml", "x = \n");

@@ -1,0 +1,38 @@
+#include "dns/target.hpp"
+
+namespace dns {
+
+namespace {
+
+bool is_hostname(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
+                                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                   "0123456789-_.") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<Labels> parse_hostname(std::string_view text) {
+    if (!is_hostname(text)) return std::nullopt;
+    return parse_name(text);
+}
+
+// The node's name if it leads to this address; it does not while the node is not published.
+std::optional<Target> find_target(const Grammar& grammar,
+                                  const agent::InstanceView& instance,
+                                  const std::string& address) {
+    const auto ip = parse_ip(address);
+    if (!ip) {
+        const auto host = parse_hostname(address);
+        if (!host) return std::nullopt;
+        return Target{*host, {}, {}};
+    }
+    std::optional<Labels> owner;
+    if (instance.node && address == instance.node->record.address) {
+        owner = grammar.node_target(instance.record.node);
+    }
+    if (!owner) owner = grammar.address_target(*ip);
+    return Target{*owner + grammar.domain(), *owner, ip};
+}
+
+}  // namespace dns
