@@ -160,8 +160,9 @@ class Server:
         return self.output()
 
 
-def start_roster(folder, build, services=SERVICES, instances=INSTANCES, changes=0):
-    return Server("roster", folder, [str(build / "tests/bench/dns_face"), str(services), str(instances), str(changes)]).wait(300)
+def start_roster(folder, build, services=SERVICES, instances=INSTANCES, changes=0, browse="*"):
+    command = [str(build / "tests/bench/dns_face"), str(services), str(instances), str(changes), "127.0.0.1:0", browse]
+    return Server("roster", folder, command).wait(300)
 
 
 def start_echo(folder, build):
@@ -320,7 +321,7 @@ def churn(options, folder):
 def million(options, folder):
     for services, instances in ((10_000, 3), (50_000, 20)):
         queries = write_queries(folder, services)["A"]
-        server = start_roster(folder, options.build, services, instances)
+        server = start_roster(folder, options.build, services, instances, browse="")
         try:
             cost, rate, lost = cpu_per_query(server, queries, options.seconds, "-c", 20, "-q", 200)
             print(server.output().strip())

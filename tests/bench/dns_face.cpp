@@ -1,10 +1,11 @@
 // The DNS face with a catalog made up on the spot: what dns_bench.py asks, without a coordination
 // core beside it.
 //
-//   dns_face SERVICES INSTANCES [CHANGES_PER_SECOND] [LISTEN]
+//   dns_face SERVICES INSTANCES [CHANGES_PER_SECOND] [LISTEN] [BROWSE]
 //
 // Prints its port, how long the build took and what it holds in memory, then answers until its
-// standard input ends. With changes, each moves one instance of one service to another port; the
+// standard input ends. BROWSE is dns.browse: "*" for all, "" for no services that are found by
+// browsing. With changes, each moves one instance of one service to another port; the
 // time from publishing it to the first answer that has it is printed at the end.
 
 #include "dns/server.hpp"
@@ -53,7 +54,11 @@ double seconds_since(Clock::time_point begin) {
 
 class Bench {
 public:
-    Bench(std::size_t services, std::size_t instances, std::size_t changes, std::string listen)
+    Bench(std::size_t services,
+          std::size_t instances,
+          std::size_t changes,
+          std::string listen,
+          std::string browse)
         : services_(services), instances_(instances), changes_(changes) {
         dns::ServerOptions options{.config = {},
                                    .domain = "roster.internal",
@@ -61,6 +66,7 @@ public:
                                    .node = "host1",
                                    .address = "127.0.0.1"};
         options.config.listen = {std::move(listen)};
+        options.config.browse = {std::move(browse)};
         server_ = std::make_unique<dns::Server>(std::move(options));
     }
 
@@ -168,11 +174,16 @@ private:
 
 int main(int argc, char** argv) {
     if (argc < 3) {
-        std::fprintf(
-            stderr, "usage: %s SERVICES INSTANCES [CHANGES_PER_SECOND] [LISTEN]\n", argv[0]);
+        std::fprintf(stderr,
+                     "usage: %s SERVICES INSTANCES [CHANGES_PER_SECOND] [LISTEN] [BROWSE]\n",
+                     argv[0]);
         return 2;
     }
     const auto number = [&](int i) { return std::strtoul(argv[i], nullptr, 10); };
-    Bench bench(number(1), number(2), argc > 3 ? number(3) : 0, argc > 4 ? argv[4] : "127.0.0.1:0");
+    Bench bench(number(1),
+                number(2),
+                argc > 3 ? number(3) : 0,
+                argc > 4 ? argv[4] : "127.0.0.1:0",
+                argc > 5 ? argv[5] : "*");
     bench.run();
 }

@@ -19,7 +19,8 @@ namespace {
 struct Face {
     dns::AnswerTable table;
     dns::Grammar grammar{"roster.internal", "dc1", {"10.0.0.0/8"}};
-    dns::AnswerCompiler compiler{table, grammar, {.node = "host1", .address = "127.0.0.1"}};
+    dns::AnswerCompiler compiler{
+        table, grammar, {.node = "host1", .address = "127.0.0.1", .browse = {"*"}}};
     dns::Responder responder{
         table,
         grammar,
@@ -33,15 +34,18 @@ struct Face {
         for (int i = 0; i < 60; ++i) many.push_back({node, "10.0.1." + std::to_string(i)});
         auto step = support::publication(7);
         step.nodes = {node};
-        step.services = {support::make_service("web", {{.node = node, .tags = {"primary"}}}),
-                         support::make_service("many", many),
-                         support::make_service(
-                             "alias", {{.node = node, .address = "web.service.roster.internal"}}),
-                         support::make_service(
-                             "dead", {{.node = node, .address = "no.such.name.roster.internal"}}),
-                         support::make_service(
-                             "loop", {{.node = node, .address = "loop.service.roster.internal"}})};
+        step.services = {
+            support::make_service(
+                "web", {{.node = node, .tags = {"primary"}, .meta = {{"dns-alpn", "h2,h3"}}}}),
+            support::make_service("many", many),
+            support::make_service("alias",
+                                  {{.node = node, .address = "web.service.roster.internal"}}),
+            support::make_service("dead",
+                                  {{.node = node, .address = "no.such.name.roster.internal"}}),
+            support::make_service("loop",
+                                  {{.node = node, .address = "loop.service.roster.internal"}})};
         compiler.apply(step);
+        table.hold(dns::Space::forward, "\1*\4apps");
     }
 };
 
