@@ -1,9 +1,7 @@
 #include "dns/inquiry_table.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
-#include <cctype>
 
 namespace dns {
 

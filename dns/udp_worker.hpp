@@ -1,9 +1,9 @@
 #pragma once
 // One UDP socket and the loop that answers what arrives there, a batch at a time.
 //
-// Fed by:  DNS clients.
-// Read by: DNS clients; Server (counters).
-// Thread:  a thread of its own runs run(); request_stop() of any thread.
+// Fed by:  DNS clients; Forwarder, with the replies to what was handed over to it.
+// Read by: DNS clients; Forwarder; Server (counters).
+// Thread:  a thread of its own runs run(); request_stop() of any thread, replies of the forward one.
 // Holds:   a reply is written into the buffer of its query; nothing is allocated and nothing
 //          logged per query. Idle, it waits in the kernel. Two calls of it serve a whole batch.
 // Fails:   construction throws std::system_error if the address cannot be bound. A reply the kernel
