@@ -86,6 +86,14 @@ struct DnsForwardConfig {
     std::vector<std::string> rebind_allow = {};  // domains with private addresses at public servers
 };
 
+// [[dns.update]]: what a key may change by DNS UPDATE.
+struct DnsUpdateConfig {
+    std::string key;
+    std::vector<std::string> names;  // below the domain: "web.service", "*.office", "*"
+    std::chrono::seconds lease{0};   // 0: until it is removed
+    bool may_remove_registered = false;
+};
+
 struct DnsConfig {
     bool enabled = true;
     std::vector<std::string> listen{"127.0.0.1:8600"};
@@ -104,6 +112,7 @@ struct DnsConfig {
     std::vector<std::string> browse = {"*"};
     std::vector<DnsRecordConfig> records;
     std::vector<DnsKeyConfig> keys;
+    std::vector<DnsUpdateConfig> updates;
     std::vector<std::string> allow = private_networks;  // who is answered; this host always is
     // Whose addresses nobody forges: no limits of rate or size.
     std::vector<std::string> trusted = private_networks;

@@ -93,6 +93,7 @@ void read_dns(TableReader& in, DnsConfig& dns) {
     in.take("version", dns.version, text());
     read_dns_records(in, dns);
     read_dns_keys(in, dns);
+    read_dns_updates(in, dns);
     read_dns_limits(in, dns);
     read_dns_tls(in, dns, address);
     if (const auto* table = in.take_table("forward")) {

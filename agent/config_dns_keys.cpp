@@ -18,6 +18,13 @@ bool is_algorithm(std::string_view text) {
     return std::find(known.begin(), known.end(), text) != known.end();
 }
 
+bool is_update_pattern(std::string_view text) {
+    if (text == "*") return true;
+    if (text.starts_with("*.")) text.remove_prefix(2);
+    return !text.empty() && text.find('*') == std::string_view::npos && !text.ends_with('.') &&
+           !text.starts_with('.');
+}
+
 std::string without_space(std::string text) {
     std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; });
     return text;
@@ -96,6 +103,30 @@ void read_dns_keys(TableReader& in, DnsConfig& dns) {
         auto reader = in.inner(*table, "key");
         dns.keys.push_back(read_key(reader));
         names.declare(dns.keys.back().name, reader);
+    }
+}
+
+void read_dns_updates(TableReader& in, DnsConfig& dns) {
+    constexpr std::chrono::seconds lease_min{1};
+    constexpr std::chrono::seconds lease_max = std::chrono::hours(24 * 365);
+    for (const auto* table : in.take_tables("update")) {
+        auto reader = in.inner(*table, "update");
+        auto& update = dns.updates.emplace_back();
+        reader.take("key", update.key, text_that("the name of a dns.key", [&](const auto& name) {
+                        return std::any_of(dns.keys.begin(), dns.keys.end(), [&](const auto& key) {
+                            return key.name == name;
+                        });
+                    }));
+        reader.take_one_or_list(
+            "names",
+            update.names,
+            text_that("a name below the domain, \"*\", or one that begins with \"*.\"",
+                      is_update_pattern));
+        reader.take("lease", update.lease, duration<std::chrono::seconds>(lease_min, lease_max));
+        reader.take("may_remove_registered", update.may_remove_registered, boolean());
+        reader.finish();
+        if (!reader.has("key")) reader.report("a dns.update needs a \"key\"");
+        if (!reader.has("names")) reader.report("a dns.update needs \"names\"");
     }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// [[dns.key]]: the secrets of the configuration that messages are signed with.
+// [[dns.key]]: the secrets that messages are signed with; [[dns.update]]: what they let one change.
 //
 // Fed by:  config_dns.cpp.
 // Thread:  any.
@@ -14,6 +14,8 @@
 namespace agent {
 
 void read_dns_keys(TableReader& in, DnsConfig& dns);
+// Of the keys that were read before.
+void read_dns_updates(TableReader& in, DnsConfig& dns);
 
 // RFC 4648 §4, with its padding. Empty for what is not base64, or nothing at all.
 std::optional<Secret> parse_secret(std::string_view base64);

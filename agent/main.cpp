@@ -5,9 +5,12 @@
 #include "agent/cli/command_line.hpp"
 #include "agent/config.hpp"
 #include "agent/data_dir.hpp"
+#include "agent/dynamic_entries.hpp"
+#include "agent/dynamic_names.hpp"
 #include "agent/ensemble.hpp"
 #include "agent/journal.hpp"
 #include "agent/kv.hpp"
+#include "agent/lease_reaper.hpp"
 #include "agent/process.hpp"
 #include "agent/registrar.hpp"
 #include "agent/services_dir.hpp"
@@ -178,6 +181,9 @@ public:
         registrar_.emplace(io_, *client_, registrar_options());
         catalog_.emplace(*client_);
         kv_.emplace(*client_);
+        dynamic_names_.emplace(*client_);
+        dynamic_entries_.emplace(*client_, *catalog_, *dynamic_names_);
+        reaper_.emplace(io_, *client_, node_.name, wall_clock_ms);
         runner_.emplace(io_, agent::CheckRunnerOptions{}, check_reports());
         services_dir_.emplace(
             io_,
@@ -208,6 +214,7 @@ public:
         registrar_->start();
         catalog_->start();
         kv_->start();
+        dynamic_names_->start();
         services_dir_->start();
         client_->start();
         complain_until_ready(3s);
@@ -237,7 +244,7 @@ private:
                     }};
     }
 
-    [[nodiscard]] dns::ServerOptions dns_options() const {
+    [[nodiscard]] dns::ServerOptions dns_options() {
         return {.config = config_.dns,
                 .domain = config_.domain,
                 .datacenter = config_.datacenter,
@@ -245,7 +252,8 @@ private:
                 .node = config_.node,
                 .address = config_.address,
                 .version = ROSTER_VERSION,
-                .unix_seconds = [] { return static_cast<std::uint32_t>(wall_clock_ms() / 1000); }};
+                .unix_seconds = [] { return static_cast<std::uint32_t>(wall_clock_ms() / 1000); },
+                .updates = dns::UpdateBackend{io_, *dynamic_entries_, wall_clock_ms}};
     }
 
     http::ServerOptions http_options() {
@@ -263,6 +271,8 @@ private:
                            [this] { return registrar_->metrics(); },
                            [this] { return catalog_->metrics(); },
                            [this] { return kv_->metrics(); },
+                           [this] { return dynamic_names_->metrics(); },
+                           [this] { return reaper_->metrics(); },
                            [this] { return runner_->metrics(); }};
         if (core_) options.metrics.emplace_back([this] { return core_->server().metrics(); });
         if (dns_) options.metrics.emplace_back([this] { return dns_->metrics(); });
@@ -313,7 +323,12 @@ private:
             if (dns_) dns_->publish(publication);
             http_->publish(publication);
             journal_.record(*publication);
+            reaper_->watch(*publication);
             if (publication->synced && !ready_) became_ready();
+        });
+        dynamic_names_->subscribe([this](const auto& publication) {
+            if (dns_) dns_->publish(publication);
+            reaper_->watch(*publication);
         });
         kv_->subscribe([this](const auto& publication) { http_->publish(publication); });
         registrar_->on_checks_changed([this](const auto& checks) { runner_->set_checks(checks); });
@@ -470,6 +485,8 @@ private:
         }
         catalog_->stop();
         kv_->stop();
+        dynamic_names_->stop();
+        reaper_->stop();
         http_->stop();
         if (dns_) dns_->stop();
         watchdog_.cancel();
@@ -491,6 +508,9 @@ private:
     std::optional<agent::Registrar> registrar_;
     std::optional<agent::Catalog> catalog_;
     std::optional<agent::KvStore> kv_;
+    std::optional<agent::DynamicNames> dynamic_names_;
+    std::optional<agent::DynamicEntries> dynamic_entries_;
+    std::optional<agent::LeaseReaper> reaper_;
     agent::Journal journal_{10'000, wall_clock_ms};
     std::optional<agent::CheckRunner> runner_;
     agent::ServicesFile files_;

@@ -140,6 +140,21 @@ InstanceRecord read_curator_instance(const JsonReader& in) {
     return out;
 }
 
+json::object to_json(const DnsOrigin& origin) {
+    json::object out;
+    out["key"] = valid_utf8(origin.key);
+    if (origin.expires_ms != 0) out["expires"] = origin.expires_ms;
+    put(out, "address", origin.has_address);
+    return out;
+}
+
+std::optional<DnsOrigin> read_dns_origin(const JsonReader& in) {
+    const auto* found = in.find("dns");
+    if (found == nullptr) return std::nullopt;
+    const JsonReader origin(*found, in.error());
+    return DnsOrigin{origin.text("key"), origin.number("expires"), origin.flag("address")};
+}
+
 InstanceRecord read_own_instance(const JsonReader& in) {
     InstanceRecord out;
     out.service = read_service(in);
@@ -153,6 +168,7 @@ InstanceRecord read_own_instance(const JsonReader& in) {
     out.checks = read_checks(in, out.service.id);
     out.maintenance = read_maintenance(in);
     out.external = in.flag("external");
+    out.dns = read_dns_origin(in);
     return out;
 }
 
@@ -457,6 +473,7 @@ std::string encode(const InstanceRecord& record, const NodeRecord* node) {
         out["checks"] = to_array(record.checks, secrets_of(record.external));
     if (record.maintenance) out["maintenance"] = to_json(*record.maintenance);
     put(out, "external", record.external);
+    if (record.dns) out["dns"] = to_json(*record.dns);
     return json::serialize(out);
 }
 

@@ -117,6 +117,15 @@ struct ServiceDefinition {
     bool operator==(const ServiceDefinition&) const = default;
 };
 
+// Of an instance that a DNS UPDATE (RFC 2136) has registered.
+struct DnsOrigin {
+    std::string key;              // that signed it
+    std::int64_t expires_ms = 0;  // since 1970: the end of its lease; 0: until it is removed
+    bool has_address = false;     // its A or AAAA was added, and not only SRV
+
+    bool operator==(const DnsOrigin&) const = default;
+};
+
 // What the znode /services/<name>/<id>@<node> holds.
 struct InstanceRecord {
     ServiceDefinition service;  // without its checks
@@ -128,6 +137,7 @@ struct InstanceRecord {
     std::optional<Maintenance> maintenance;
     // No agent holds it: registered through the catalog, or by another program (bare Curator).
     bool external = false;
+    std::optional<DnsOrigin> dns = {};
 
     bool operator==(const InstanceRecord&) const = default;
 };

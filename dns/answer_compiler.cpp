@@ -1,5 +1,6 @@
 #include "dns/answer_compiler.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace dns {
@@ -18,8 +19,22 @@ void AnswerCompiler::apply(const agent::Publication& publication) {
                                                 : services_.reverse_target(key);
     });
     const auto known = publication.connected ? Freshness::current : Freshness::stale;
-    compilation_.table.commit(static_cast<std::uint32_t>(publication.index),
-                              publication.synced ? known : Freshness::unsynced);
+    freshness_ = publication.synced ? known : Freshness::unsynced;
+    commit(publication.index);
+}
+
+void AnswerCompiler::apply(const agent::DynamicPublication& publication) {
+    dynamic_.apply(publication);
+    knows_dynamic_names_ = true;
+    commit(publication.index);
+}
+
+// The serial never goes back, whichever of the two was told of last.
+void AnswerCompiler::commit(agent::CatalogIndex index) {
+    index_ = std::max(index_, index);
+    const bool is_whole = knows_dynamic_names_ || !compilation_.options.awaits_dynamic_names;
+    compilation_.table.commit(static_cast<std::uint32_t>(index_),
+                              is_whole ? freshness_ : Freshness::unsynced);
 }
 
 }  // namespace dns

@@ -1,7 +1,8 @@
 #pragma once
 // Turns what the catalog publishes into precompiled answers, rebuilding only what changed.
 //
-// Fed by:  Server::publish, with the catalog's publications, in index order.
+// Fed by:  Server::publish, with the publications of the catalog and of the dynamic names, each in
+//          index order.
 // Read by: nobody; it writes AnswerTable.
 // Thread:  agent.
 // Holds:   a target is published before what points to it, and goes after it. The work of a change
@@ -11,6 +12,7 @@
 
 #include "agent/catalog.hpp"
 #include "dns/compilation.hpp"
+#include "dns/dynamic_answers.hpp"
 #include "dns/node_names.hpp"
 #include "dns/reverse_names.hpp"
 #include "dns/service_names.hpp"
@@ -25,13 +27,20 @@ public:
     AnswerCompiler& operator=(const AnswerCompiler&) = delete;
 
     void apply(const agent::Publication& publication);
+    void apply(const agent::DynamicPublication& publication);
     [[nodiscard]] const CompilerCounters& counters() const { return compilation_.counters; }
 
 private:
+    void commit(agent::CatalogIndex index);
+
     Compilation compilation_;
     ReverseNames reverse_{compilation_};
     NodeNames nodes_{compilation_, reverse_};
     ServiceNames services_{compilation_, reverse_};
+    DynamicAnswers dynamic_{compilation_};
+    agent::CatalogIndex index_{};                // the newest of both
+    Freshness freshness_ = Freshness::unsynced;  // of the catalog
+    bool knows_dynamic_names_ = false;
 };
 
 }  // namespace dns

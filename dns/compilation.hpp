@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct CompilerOptions {
     std::size_t tag_sets_max = 256;  // of one service: names with several tags
     // Services that are found by browsing: by name, by "prefix*", by "*". None: no such names.
     std::vector<std::string> browse = {};
+    // Keys of names of the configuration: no dynamic one takes their place.
+    std::set<Labels> static_names = {};
+    bool awaits_dynamic_names = false;  // before they were told nothing is known for sure
 };
 
 struct CompilerCounters {

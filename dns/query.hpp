@@ -27,7 +27,11 @@ enum class Rcode : std::uint16_t {
     name_error = 3,
     not_implemented = 4,
     refused = 5,
+    name_exists = 6,    // YXDOMAIN, RFC 2136
+    rrset_exists = 7,   // YXRRSET
+    rrset_missing = 8,  // NXRRSET
     not_auth = 9,
+    not_zone = 10,
     bad_version = 16,
     bad_cookie = 23,
 };

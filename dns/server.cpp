@@ -11,6 +11,8 @@
 #include "dns/static_records.hpp"
 #include "dns/tcp_listener.hpp"
 #include "dns/udp_worker.hpp"
+#include "dns/updater.hpp"
+#include "dns/zone_lookup.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -21,6 +23,7 @@
 #include <chrono>
 #include <optional>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -62,6 +65,20 @@ std::vector<IpPrefix> prefixes_of(const std::vector<std::string>& texts) {
         prefixes.push_back(*prefix);
     }
     return prefixes;
+}
+
+std::vector<StaticName> compile_all(const agent::DnsConfig& config, const Grammar& grammar) {
+    const auto faults = find_faults(config.records, grammar);
+    if (!faults.empty()) throw std::runtime_error(faults.front());
+    std::vector<StaticName> made;
+    for (const auto& record : config.records) made.push_back(compile(record, grammar, config.ttl));
+    return made;
+}
+
+std::set<Labels> keys_of(const std::vector<StaticName>& names) {
+    std::set<Labels> keys;
+    for (const auto& name : names) keys.insert(name.key);
+    return keys;
 }
 
 Cookies cookies_of(const agent::DnsConfig& config) {
@@ -130,6 +147,7 @@ struct Server::Parts {
     explicit Parts(ServerOptions how)
         : options(std::move(how)),
           grammar(options.domain, options.datacenter, options.config.reverse),
+          statics(compile_all(options.config, grammar)),
           compiler(
               table,
               grammar,
@@ -140,16 +158,14 @@ struct Server::Parts {
                              .zone_healthy_percent_min = options.config.zone_healthy_percent_min},
                .node = options.node,
                .address = options.address,
-               .browse = options.config.browse}),
+               .browse = options.config.browse,
+               .static_names = keys_of(statics),
+               .awaits_dynamic_names = options.updates.has_value()}),
           responder(table, grammar, responder_options(options)) {
         const auto& config = options.config;
         if (config.forward.enabled) inbox.emplace();
-        const auto faults = find_faults(config.records, grammar);
-        if (!faults.empty()) throw std::runtime_error(faults.front());
-        for (const auto& record : config.records) {
-            auto made = compile(record, grammar, config.ttl);
-            table.put(Space::forward, made.key, std::move(made.answers));
-        }
+        for (auto& name : statics) table.put(Space::forward, name.key, std::move(name.answers));
+        if (options.updates) emplace_updater();
         if (!config.tls_listen.empty()) {
             tls.emplace(io,
                         "dns over tls",
@@ -165,7 +181,11 @@ struct Server::Parts {
     void listen(const std::string& text, Bind bind);
     void bind(const boost::asio::ip::tcp::endpoint& endpoint);
     void bind_tls(const boost::asio::ip::tcp::endpoint& endpoint);
-    [[nodiscard]] TcpOptions tcp_options(const boost::asio::ip::tcp::endpoint& endpoint) const;
+    template <class Publication>
+    void apply(const Publication& publication);
+    void emplace_updater();
+    [[nodiscard]] TakeUpdate take_update();
+    [[nodiscard]] TcpOptions tcp_options(const boost::asio::ip::tcp::endpoint& endpoint);
     [[nodiscard]] std::size_t udp_bytes_max(const boost::asio::ip::address& address) const {
         return address.is_loopback() ? options.config.udp_bytes_max_loopback
                                      : options.config.udp_bytes_max;
@@ -176,10 +196,12 @@ struct Server::Parts {
     ServerOptions options;
     AnswerTable table;
     Grammar grammar;
+    std::vector<StaticName> statics;  // their keys; their answers are in the table
     AnswerCompiler compiler;
     Responder responder;
     std::optional<ForwardInbox> inbox;
     ForwardQueue* tcp_queue = nullptr;
+    std::optional<Updater> updater;
     boost::asio::io_context io{1};  // of TCP
     std::optional<coord::TlsContext> tls;
     std::vector<std::unique_ptr<TcpListener>> listeners;  // one for each address
@@ -210,7 +232,33 @@ void Server::Parts::listen(const std::string& text, Bind bind) {
     }
 }
 
-TcpOptions Server::Parts::tcp_options(const boost::asio::ip::tcp::endpoint& endpoint) const {
+void Server::Parts::emplace_updater() {
+    UpdaterOptions with;
+    with.keys = options.config.keys;
+    with.rules = options.config.updates;
+    with.allow = prefixes_of(options.config.allow);
+    with.clock_ms = options.updates->clock_ms;
+    updater.emplace(
+        options.updates->io,
+        options.updates->entries,
+        grammar,
+        std::move(with),
+        [keys = keys_of(statics)](const Labels& key) { return keys.contains(key); },
+        [this](const Labels& name, std::uint16_t type) {
+            return records_at(responder, name, type);
+        });
+}
+
+// Before the catalog's first sync prerequisites cannot be judged.
+TakeUpdate Server::Parts::take_update() {
+    if (!updater) return {};
+    return [this](UpdateMessage message) -> std::optional<Rcode> {
+        if (table.freshness() == Freshness::unsynced) return Rcode::server_failure;
+        return updater->take(std::move(message));
+    };
+}
+
+TcpOptions Server::Parts::tcp_options(const boost::asio::ip::tcp::endpoint& endpoint) {
     const auto& config = options.config;
     TcpOptions tcp;
     tcp.endpoint = endpoint;
@@ -224,6 +272,7 @@ TcpOptions Server::Parts::tcp_options(const boost::asio::ip::tcp::endpoint& endp
     tcp.seed = random_seed();
     tcp.unix_seconds = options.unix_seconds;
     tcp.forward = tcp_queue;
+    tcp.take_update = take_update();
     return tcp;
 }
 
@@ -242,7 +291,8 @@ void Server::Parts::bind(const boost::asio::ip::tcp::endpoint& endpoint) {
                                                                random_seed(),
                                                                limit,
                                                                options.unix_seconds,
-                                                               inbox ? &inbox->attach() : nullptr},
+                                                               inbox ? &inbox->attach() : nullptr,
+                                                               take_update()},
                                                     responder));
     }
     listening.emplace_back(endpoint.address(), listener->port());
@@ -311,6 +361,7 @@ void Server::start() {
 }
 
 void Server::stop() {
+    if (parts_->updater) parts_->updater->stop();
     if (parts_->threads.empty()) return;
     if (parts_->forwarder) {
         parts_->forwarder->request_stop();
@@ -332,12 +383,21 @@ void Server::reload() {
     });
 }
 
-void Server::publish(const std::shared_ptr<const agent::Publication>& publication) {
+template <class Publication>
+void Server::Parts::apply(const Publication& publication) {
     const auto begin = std::chrono::steady_clock::now();
-    parts_->compiler.apply(*publication);
+    compiler.apply(publication);
     const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
-    parts_->compile_rounds.add();
-    parts_->compile_nanoseconds.add(static_cast<std::uint64_t>(took.count()));
+    compile_rounds.add();
+    compile_nanoseconds.add(static_cast<std::uint64_t>(took.count()));
+}
+
+void Server::publish(const std::shared_ptr<const agent::Publication>& publication) {
+    parts_->apply(*publication);
+}
+
+void Server::publish(const std::shared_ptr<const agent::DynamicPublication>& publication) {
+    parts_->apply(*publication);
 }
 
 std::vector<std::uint16_t> Server::ports() const {
@@ -365,6 +425,9 @@ std::vector<coord::Metric> Server::metrics() const {
     auto metrics = collect(sets);
     if (parts_->forwarder) {
         for (auto& metric : parts_->forwarder->metrics()) metrics.push_back(std::move(metric));
+    }
+    if (parts_->updater) {
+        for (auto& metric : parts_->updater->metrics()) metrics.push_back(std::move(metric));
     }
     const auto add = [&](MetricKind kind, const char* name, const char* help, double value) {
         metrics.push_back({kind, name, help, value});

@@ -1,7 +1,7 @@
 #pragma once
 // The DNS face: UDP workers, the TCP listener, and the table they answer from.
 //
-// Fed by:  Catalog's publications, compiled on the agent thread.
+// Fed by:  the publications of Catalog and DynamicNames, compiled on the agent thread.
 // Read by: DNS clients.
 // Thread:  publish() on the agent thread; each UDP worker is a thread of its own, and all of TCP is
 //          one more.
@@ -12,15 +12,27 @@
 
 #include "agent/catalog.hpp"
 #include "agent/config.hpp"
+#include "agent/dynamic_entries.hpp"
+#include "agent/dynamic_names.hpp"
 #include "coord/base/metrics.hpp"
+
+#include <boost/asio/io_context.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace dns {
+
+// What DNS UPDATE is carried out with.
+struct UpdateBackend {
+    boost::asio::io_context& io;  // the agent's
+    agent::DynamicEntries& entries;
+    std::function<std::int64_t()> clock_ms;  // since 1970
+};
 
 struct ServerOptions {
     agent::DnsConfig config;
@@ -31,6 +43,7 @@ struct ServerOptions {
     std::string address;     // this node's address, for the NS name when the node is not yet known
     std::string version = {};                          // ours, for CH TXT version.bind
     std::function<std::uint32_t()> unix_seconds = {};  // of cookies; empty: time stands still
+    std::optional<UpdateBackend> updates = {};         // with it, dynamic names are waited for
 };
 
 // What keeps the DNS face from starting, as far as the configuration tells: one line each.
@@ -50,6 +63,7 @@ public:
     // Takes up a changed certificate now; it is looked for every second anyway.
     void reload();
     void publish(const std::shared_ptr<const agent::Publication>& publication);
+    void publish(const std::shared_ptr<const agent::DynamicPublication>& publication);
 
     // The ports really bound, in the order of DnsConfig::listen and ::tls_listen.
     [[nodiscard]] std::vector<std::uint16_t> ports() const;

@@ -34,7 +34,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t frame_bytes_max = 65'535;
 constexpr std::size_t unsent_bytes_max = 65'536;  // then the connection reads no further
-constexpr std::size_t forwarded_max = 100;        // of one connection
+constexpr std::size_t forwarded_max = 100;        // of one connection, and updates
 constexpr std::size_t read_bytes = 4096;
 constexpr int backlog = 1024;
 
@@ -118,8 +118,8 @@ struct Connection {
     std::size_t unread = 0;  // octets of both
     bool is_sending = false;
     bool broken = false;
-    std::size_t forwarded = 0;  // queries that the forwarder has
-    std::uint64_t number = 0;   // by which it knows this connection; 0: it does not
+    std::size_t forwarded = 0;  // queries whose replies come later
+    std::uint64_t number = 0;   // by which those find this connection; 0: there were none
     asio::steady_timer changed;
     Clock::time_point quiet_since;
     std::list<Connection*>::iterator place;  // in State::by_age, while it is open
@@ -165,6 +165,8 @@ struct TcpListener::State : ForwardSource, std::enable_shared_from_this<TcpListe
     bool answer(const std::shared_ptr<Connection>& connection);
     bool answer_frame(const std::shared_ptr<Connection>& connection, Octets frame);
     bool hand_over(const std::shared_ptr<Connection>& connection);
+    void expect_reply(const std::shared_ptr<Connection>& connection);
+    void take_update(const std::shared_ptr<Connection>& connection, Octets message);
     bool reply(const ForwardedQuery& query, Octets message) override;
     [[nodiscard]] const Transport& transport() const override { return transport_; }
     void take_reply(std::uint64_t number, const std::vector<std::uint8_t>& message);
@@ -181,7 +183,7 @@ struct TcpListener::State : ForwardSource, std::enable_shared_from_this<TcpListe
     Random random;
     std::list<Connection*> by_age;  // the longest quiet first
     std::map<IpAddress, std::size_t> by_client;
-    std::map<std::uint64_t, std::shared_ptr<Connection>> forwarding;  // those the forwarder knows
+    std::map<std::uint64_t, std::shared_ptr<Connection>> forwarding;  // those by number
     std::uint64_t last_number = 0;
     std::size_t unread_bytes = 0;
     bool handed_over = false;  // something, since the forwarder was woken
@@ -370,6 +372,10 @@ bool TcpListener::State::answer(const std::shared_ptr<Connection>& connection) {
 }
 
 bool TcpListener::State::answer_frame(const std::shared_ptr<Connection>& connection, Octets frame) {
+    if (is_update(frame) && options.take_update) {
+        take_update(connection, frame);
+        return true;
+    }
     std::memcpy(scratch.data(), frame.data(), frame.size());
     auto& exchange = exchange_of_frame;
     exchange.buffer = scratch;
@@ -409,18 +415,41 @@ void TcpListener::State::settle(Connection& connection, std::size_t bytes) {
 bool TcpListener::State::hand_over(const std::shared_ptr<Connection>& connection) {
     ForwardedQuery* const query = options.forward != nullptr ? options.forward->claim() : nullptr;
     if (query == nullptr) return false;
-    if (connection->number == 0) {
-        connection->number = ++last_number;
-        forwarding.emplace(connection->number, connection);
-    }
+    expect_reply(connection);
     Responder::hand_over(exchange_of_frame, *query);
     query->source = this;
     std::memcpy(query->to.bytes.data(), &connection->number, sizeof connection->number);
     options.forward->push();
     handed_over = true;
-    ++connection->forwarded;
     counters.forwarded.add();
     return true;
+}
+
+// One that comes from another thread, by the connection's number.
+void TcpListener::State::expect_reply(const std::shared_ptr<Connection>& connection) {
+    ++connection->forwarded;
+    if (connection->number != 0) return;
+    connection->number = ++last_number;
+    forwarding.emplace(connection->number, connection);
+}
+
+// Updates are not for this thread.
+void TcpListener::State::take_update(const std::shared_ptr<Connection>& connection,
+                                     Octets message) {
+    expect_reply(connection);
+    UpdateMessage update{{message.begin(), message.end()}, connection->client, {}};
+    update.reply = [alive = shared_from_this(),
+                    number = connection->number](std::vector<std::uint8_t> reply) {
+        asio::post(alive->io,
+                   [alive, number, reply = std::move(reply)] { alive->take_reply(number, reply); });
+    };
+    const auto refused = options.take_update(std::move(update));
+    if (!refused) return;
+    --connection->forwarded;
+    std::memcpy(scratch.data(), message.data(), message.size());
+    const auto reply = reply_with_header(scratch, *refused);
+    counters.count_response(reply);
+    queue(*connection, Octets(scratch).first(reply.bytes));
 }
 
 // On the forward thread, which is gone before this is.

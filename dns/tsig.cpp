@@ -217,6 +217,11 @@ const TsigKey* TsigKeyring::find(std::string_view name, std::string_view algorit
     return found == keys_.end() ? nullptr : &*found;
 }
 
+bool TsigKeyring::contains(std::string_view name) const {
+    return std::any_of(
+        keys_.begin(), keys_.end(), [&](const TsigKey& key) { return key.name == name; });
+}
+
 std::optional<TsigRecord> read_tsig(const Record& record) {
     Fields in(record.rdata);
     TsigRecord tsig;

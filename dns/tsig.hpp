@@ -48,6 +48,7 @@ public:
 
     // Null: there is none of this name with this algorithm. Both lower-case and complete.
     [[nodiscard]] const TsigKey* find(std::string_view name, std::string_view algorithm) const;
+    [[nodiscard]] bool contains(std::string_view name) const;  // with whatever algorithm
     [[nodiscard]] bool empty() const { return keys_.empty(); }
 
 private:

@@ -104,13 +104,15 @@ void set_option(int fd, int level, int name, int value) {
 
 }  // namespace
 
+struct UdpReturnAddress;
+
 struct UdpWorker::State : ForwardSource {
     State(UdpOptions with, const Responder& answering)
         : options(std::move(with)),
           responder(answering),
           random(options.seed),
           own(make_address(options.address, options.port)),
-          socket(::socket(own.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
+          socket(std::make_shared<Fd>(::socket(own.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0))),
           limiter(options.address.is_loopback() ? RateLimit{0, 0} : options.limit, options.seed),
           slot_bytes(std::max(slot_bytes_min, options.udp_bytes_max)),
           buffers((slot_bytes + slot_stagger_bytes) * batch_max) {
@@ -132,6 +134,8 @@ struct UdpWorker::State : ForwardSource {
     void serve(std::size_t received);
     bool accept(std::size_t i);
     bool hand_over(const Exchange& exchange, std::size_t i);
+    [[nodiscard]] UdpReturnAddress return_address(std::size_t i) const;
+    bool take_update(Exchange& exchange, std::size_t i);
     bool reply(const ForwardedQuery& query, Octets message) override;
     [[nodiscard]] const Transport& transport() const override { return transport_; }
     void conclude(Exchange& exchange, std::size_t i, std::uint32_t now_ms);
@@ -142,7 +146,7 @@ struct UdpWorker::State : ForwardSource {
     Transport transport_;
     Random random;
     Address own;
-    Fd socket;
+    std::shared_ptr<Fd> socket;  // shared with the replies to updates
     RateLimiter limiter;
     std::size_t slot_bytes;
     std::vector<std::uint8_t> buffers;
@@ -161,7 +165,7 @@ struct UdpWorker::State : ForwardSource {
 };
 
 void UdpWorker::State::configure() const {
-    const int fd = socket.get();
+    const int fd = socket->get();
     const bool v4 = options.address.is_v4();
     set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     // With the privilege the limit of the system does not count; without, as much as it gives.
@@ -234,6 +238,7 @@ void UdpWorker::State::serve(std::size_t received) {
             exchange.buffer = {static_cast<std::uint8_t*>(slots[i].iov_base), slot_bytes};
             exchange.query_bytes = messages[i].msg_len;
             exchange.client = {ip_of(sources[i]), now};
+            if (take_update(exchange, i)) continue;
             places[count++] = i;
         }
         responder.respond(std::span(exchanges).first(count), transport_, random);
@@ -242,7 +247,7 @@ void UdpWorker::State::serve(std::size_t received) {
     if (handed_over) options.forward->wake();
 }
 
-// What a reply to a forwarded query needs: the address it came from, and the one it came to.
+// What a reply that comes later needs: the address its query came from, and the one it came to.
 struct UdpReturnAddress {
     Address source;
     std::uint32_t control_bytes = 0;
@@ -250,25 +255,10 @@ struct UdpReturnAddress {
 };
 static_assert(sizeof(UdpReturnAddress) <= sizeof(ReturnAddress));
 
-bool UdpWorker::State::hand_over(const Exchange& exchange, std::size_t i) {
-    ForwardedQuery* const query = options.forward != nullptr ? options.forward->claim() : nullptr;
-    if (query == nullptr) return false;
-    Responder::hand_over(exchange, *query);
-    query->source = this;
-    UdpReturnAddress to;
-    to.source = sources[i];
-    to.control_bytes = static_cast<std::uint32_t>(messages[i].msg_hdr.msg_controllen);
-    to.control = controls[i].bytes;
-    std::memcpy(query->to.bytes.data(), &to, sizeof to);
-    options.forward->push();
-    handed_over = true;
-    return true;
-}
+namespace {
 
-// On the forward thread. The kernel takes datagrams of a socket from any thread.
-bool UdpWorker::State::reply(const ForwardedQuery& query, Octets message) {
-    UdpReturnAddress to;
-    std::memcpy(&to, query.to.bytes.data(), sizeof to);
+// On any thread: the kernel takes datagrams of a socket from all of them.
+bool send_later(int socket, UdpReturnAddress& to, Octets message) {
     iovec slot{const_cast<std::uint8_t*>(message.data()), message.size()};
     msghdr header{};
     header.msg_name = &to.source;
@@ -279,9 +269,54 @@ bool UdpWorker::State::reply(const ForwardedQuery& query, Octets message) {
     header.msg_control = to.control_bytes > 0 ? to.control.data() : nullptr;
     header.msg_controllen = to.control_bytes;
     for (;;) {
-        if (::sendmsg(socket.get(), &header, MSG_DONTWAIT) >= 0) return true;
+        if (::sendmsg(socket, &header, MSG_DONTWAIT) >= 0) return true;
         if (errno != EINTR) return false;
     }
+}
+
+}  // namespace
+
+UdpReturnAddress UdpWorker::State::return_address(std::size_t i) const {
+    UdpReturnAddress to;
+    to.source = sources[i];
+    to.control_bytes = static_cast<std::uint32_t>(messages[i].msg_hdr.msg_controllen);
+    to.control = controls[i].bytes;
+    return to;
+}
+
+bool UdpWorker::State::hand_over(const Exchange& exchange, std::size_t i) {
+    ForwardedQuery* const query = options.forward != nullptr ? options.forward->claim() : nullptr;
+    if (query == nullptr) return false;
+    Responder::hand_over(exchange, *query);
+    query->source = this;
+    const auto to = return_address(i);
+    std::memcpy(query->to.bytes.data(), &to, sizeof to);
+    options.forward->push();
+    handed_over = true;
+    return true;
+}
+
+// On the forward thread.
+bool UdpWorker::State::reply(const ForwardedQuery& query, Octets message) {
+    UdpReturnAddress to;
+    std::memcpy(&to, query.to.bytes.data(), sizeof to);
+    return send_later(socket->get(), to, message);
+}
+
+// Updates are not for this thread: their replies are sent on their own, when they are there. What
+// gets lost the client asks for again.
+bool UdpWorker::State::take_update(Exchange& exchange, std::size_t i) {
+    const auto message = Octets(exchange.buffer).first(exchange.query_bytes);
+    if (!is_update(message) || !options.take_update) return false;
+    UpdateMessage update{{message.begin(), message.end()}, exchange.client.address, {}};
+    update.reply = [from = socket, to = return_address(i)](const auto& reply) mutable {
+        send_later(from->get(), to, reply);
+    };
+    const auto refused = options.take_update(std::move(update));
+    if (!refused) return true;
+    exchange.reply = reply_with_header(exchange.buffer, *refused);
+    conclude(exchange, i, 0);
+    return true;
 }
 
 // Counts it, and sends it along with the others of the batch unless there was too much of it.
@@ -314,7 +349,7 @@ void UdpWorker::State::conclude(Exchange& exchange, std::size_t i, std::uint32_t
 // sendmmsg stops at the first message that fails: that one is skipped, the others are not.
 void UdpWorker::State::send() {
     for (std::size_t sent = 0; sent < outgoing_count;) {
-        const int n = ::sendmmsg(socket.get(),
+        const int n = ::sendmmsg(socket->get(),
                                  &outgoing[sent],
                                  static_cast<unsigned>(outgoing_count - sent),
                                  MSG_DONTWAIT);
@@ -336,7 +371,7 @@ void UdpWorker::run() {
     auto& s = *state_;
     for (;;) {
         const int n =
-            ::recvmmsg(s.socket.get(), s.messages.data(), batch_max, MSG_WAITFORONE, nullptr);
+            ::recvmmsg(s.socket->get(), s.messages.data(), batch_max, MSG_WAITFORONE, nullptr);
         if (s.stopping.load(std::memory_order_relaxed)) return;
         if (n <= 0) continue;
         s.serve(static_cast<std::size_t>(n));
@@ -349,7 +384,7 @@ void UdpWorker::run() {
 // ENOTCONN.
 void UdpWorker::request_stop() {
     state_->stopping.store(true, std::memory_order_relaxed);
-    ::shutdown(state_->socket.get(), SHUT_RD);
+    ::shutdown(state_->socket->get(), SHUT_RD);
 }
 
 const Counters& UdpWorker::counters() const { return state_->counters; }

@@ -13,6 +13,7 @@
 #include "dns/forward_query.hpp"
 #include "dns/rate_limiter.hpp"
 #include "dns/responder.hpp"
+#include "dns/updater.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
@@ -30,6 +31,7 @@ struct UdpOptions {
     RateLimit limit = {};                              // this worker's share of it
     std::function<std::uint32_t()> unix_seconds = {};  // empty: time stands still
     ForwardQueue* forward = nullptr;                   // where queries for other names go
+    TakeUpdate take_update = {};                       // empty: updates are not implemented
 };
 
 class UdpWorker {

@@ -66,6 +66,41 @@ TEST(ConfigDnsKeys, that_are_wrong_are_told_with_their_line) {
         1U);
 }
 
+TEST(ConfigDnsKeys, say_what_may_be_updated_with_them) {
+    const auto config = good(R"(
+[[dns.key]]
+name = "dhcp"
+secret = "YWJj"
+[[dns.update]]
+key = "dhcp"
+names = ["*.office", "web.service"]
+lease = "10m"
+[[dns.update]]
+key = "dhcp"
+names = "*"
+may_remove_registered = true
+)");
+
+    ASSERT_EQ(config.dns.updates.size(), 2U);
+    EXPECT_EQ(config.dns.updates[0].key, "dhcp");
+    EXPECT_EQ(config.dns.updates[0].names, (Lines{"*.office", "web.service"}));
+    EXPECT_EQ(config.dns.updates[0].lease, std::chrono::minutes(10));
+    EXPECT_FALSE(config.dns.updates[0].may_remove_registered);
+    EXPECT_EQ(config.dns.updates[1].lease.count(), 0);
+    EXPECT_TRUE(config.dns.updates[1].may_remove_registered);
+}
+
+TEST(ConfigDnsKeys, that_nobody_has_and_patterns_that_are_none_are_told) {
+    const std::string key = "[[dns.key]]\nname = \"k\"\nsecret = \"YWJj\"\n[[dns.update]]\n";
+    EXPECT_EQ(wrong("[[dns.update]]\nkey = \"k\"\nnames = \"*\""),
+              Lines{"2: \"key\" must be the name of a dns.key, found the string \"k\""});
+    EXPECT_EQ(wrong(key + "key = \"k\""), Lines{"4: a dns.update needs \"names\""});
+    EXPECT_EQ(wrong(key + "names = \"*\""), Lines{"4: a dns.update needs a \"key\""});
+    for (const auto* names : {"", "a.*", "*a", "a.", ".a", "*.", "**"}) {
+        EXPECT_EQ(wrong(key + "key = \"k\"\nnames = \"" + names + "\"").size(), 1U) << names;
+    }
+}
+
 TEST(ConfigDnsKeys, have_base64_with_its_padding_and_nothing_else) {
     EXPECT_EQ(agent::parse_secret("YQ==")->octets, "a");
     EXPECT_EQ(agent::parse_secret("YWI=")->octets, "ab");

@@ -140,6 +140,60 @@ TEST_F(Tcp, queries_sent_ahead_are_answered_in_order) {
     }
 }
 
+TEST_F(Tcp, an_update_holds_up_nothing_that_comes_behind_it) {
+    std::vector<UpdateMessage> updates;
+    TcpOptions options;
+    options.take_update = [&](UpdateMessage message) -> std::optional<Rcode> {
+        if (updates.size() == 1) return Rcode::server_failure;
+        updates.push_back(std::move(message));
+        return std::nullopt;
+    };
+    open(options);
+    auto update = numbered(1);
+    update.bytes[2] = opcode_update << 3U;
+    auto client = connect();
+
+    send(*client, framed(update));
+    send(*client, framed(numbered(2)));
+    run_until([&] { return client->count() == 1; });
+    ASSERT_EQ(updates.size(), 1U);
+    EXPECT_EQ(updates[0].octets, update.bytes);
+    EXPECT_EQ(client->replies()[0].bytes[1], 2);
+    updates[0].reply(numbered(7).bytes);
+    run_until([&] { return client->count() == 2; });
+    EXPECT_EQ(client->replies()[1].bytes[1], 7);
+
+    // One that is not taken is answered at once.
+    send(*client, framed(update));
+    send(*client, framed(numbered(4)));
+    run_until([&] { return client->count() == 4; });
+    EXPECT_EQ(client->replies()[2].rcode, 2U);
+    EXPECT_EQ(client->replies()[3].bytes[1], 4);
+}
+
+TEST_F(Tcp, a_client_that_goes_before_its_update_is_answered_harms_nobody) {
+    std::vector<UpdateMessage> updates;
+    TcpOptions options;
+    options.idle_timeout = std::chrono::milliseconds(100);
+    options.take_update = [&](UpdateMessage message) -> std::optional<Rcode> {
+        updates.push_back(std::move(message));
+        return std::nullopt;
+    };
+    open(options);
+    auto update = numbered(1);
+    update.bytes[2] = opcode_update << 3U;
+    auto client = connect();
+    send(*client, framed(update));
+    run_until([&] { return client->closed; });  // Its time is up.
+
+    ASSERT_EQ(updates.size(), 1U);
+    updates[0].reply(numbered(7).bytes);
+    auto other = connect();
+    send(*other, framed(numbered(3)));
+    run_until([&] { return other->count() == 1; });
+    EXPECT_EQ(client->count(), 0U);
+}
+
 TEST_F(Tcp, a_frame_may_come_octet_by_octet) {
     auto client = connect();
 

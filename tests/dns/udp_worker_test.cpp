@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <mutex>
 #include <netinet/in.h>
 #include <string>
 #include <sys/socket.h>
@@ -39,13 +41,15 @@ protected:
     explicit Udp(const std::string& address = "127.0.0.1",
                  std::size_t udp_bytes_max = 1232,
                  RateLimit limit = {},
-                 Names names = Names::ours)
+                 Names names = Names::ours,
+                 const TakeUpdate& take_update = {})
         : worker({.address = make_address(address),
                   .port = port,
                   .udp_bytes_max = udp_bytes_max,
                   .seed = 1,
                   .limit = limit,
-                  .forward = &queue},
+                  .forward = &queue,
+                  .take_update = take_update},
                  names == Names::all ? forwarding : face.responder),
           runner([this] { worker.run(); }) {
         face.publish({support::make_service("web", {{support::make_node("host1", "10.0.0.1")}})});
@@ -103,6 +107,63 @@ class UdpLarge : public Udp {
 protected:
     UdpLarge() : Udp("127.0.0.1", 65'507) {}
 };
+
+// Updates wait in the mailbox, unless there is something to say at once.
+struct Mailbox {
+    TakeUpdate take() {
+        return [this](UpdateMessage message) -> std::optional<Rcode> {
+            if (refuse) return Rcode::refused;
+            const std::lock_guard lock(mutex);
+            updates.push_back(std::move(message));
+            return std::nullopt;
+        };
+    }
+    std::size_t count() {
+        const std::lock_guard lock(mutex);
+        return updates.size();
+    }
+    std::mutex mutex;  // guards `updates`
+    std::vector<UpdateMessage> updates;
+    std::atomic<bool> refuse = false;
+};
+
+class UdpUpdates : private Mailbox, public Udp {
+protected:
+    UdpUpdates() : Udp("0.0.0.0", 1232, {}, Names::ours, take()) {}
+
+    static support::Message update() {
+        auto message = question("roster.internal", rr::soa);
+        message.bytes[2] = opcode_update << 3U;
+        return message;
+    }
+    using Mailbox::count;
+    using Mailbox::refuse;
+    using Mailbox::updates;
+};
+
+TEST_F(UdpUpdates, are_handed_over_and_answered_later_while_queries_go_on) {
+    send(update(), "127.0.0.9");
+    send(question(web, rr::a));
+
+    EXPECT_EQ(support::DnsReply(receive()).answers.size(), 1U);
+    ASSERT_EQ(count(), 1U);
+    EXPECT_EQ(updates[0].octets, update().bytes);
+    EXPECT_TRUE(updates[0].client.is_loopback());
+    updates[0].reply({1, 2, 3});
+    EXPECT_EQ(receive(), (std::vector<std::uint8_t>{1, 2, 3}));
+    EXPECT_EQ(source, "127.0.0.9");
+}
+
+TEST_F(UdpUpdates, that_are_not_taken_are_answered_at_once) {
+    refuse = true;
+    send(update());
+
+    const auto reply = receive();
+
+    ASSERT_EQ(reply.size(), 12U);
+    EXPECT_EQ(reply[2], 0x80 | opcode_update << 3);
+    EXPECT_EQ(reply[3], 5);
+}
 
 TEST_F(Udp, answers_a_query) {
     send(question(web, rr::a));
