@@ -1,5 +1,6 @@
 #pragma once
-// What this agent has registered, and the only writer of the services subtree.
+// What this agent has registered, and the only writer of it below /services. (What no agent holds is
+// written by ExternalEntries, through here, and by DynamicEntries.)
 //
 // Fed by:  http, config, CLI (through http): definitions; CheckRunner: check results.
 // Read by: http (agent/services, agent/checks), CheckRunner (on_checks_changed).
