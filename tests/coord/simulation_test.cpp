@@ -67,6 +67,7 @@ std::vector<std::string_view> expected_of_raft() {
                              "member relocated",
                              "member removed",
                              "change failed",
+                             "lost disk replaced",
                              "term led",
                              "entry applied"}) {
         names.push_back(name);
@@ -81,6 +82,7 @@ std::vector<std::string_view> expected_of_servers() {
                              "ended by a full disk",
                              "snapshot",
                              "install",
+                             "lost disk replaced",
                              "client closes",
                              "client drops",
                              "client falls silent",

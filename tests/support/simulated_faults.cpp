@@ -37,6 +37,7 @@ const std::vector<SimulatedFaults::Kind>& SimulatedFaults::all() {
         {"disk nearly full", &F::nearly_fill_disk},
         {"network slow", &F::slow_network},
         {"change asked for", &F::change_members},
+        {"disk lost", &F::lose_disk},
     };
     return kinds;
 }
@@ -58,8 +59,10 @@ SimulatedFaults::SimulatedFaults(SimulatedCluster& cluster)
     }
     pause_max_ = world_.dice.time(60ms, 1000ms);
     cluster_.buried = [this](Seat& seat) {
-        world_.clock.after(world_.dice.time(20ms, over_ ? 50ms : 1500ms),
-                           [this, &seat] { cluster_.start(seat); });
+        under_change_.erase(seat.id());
+        world_.clock.after(world_.dice.time(20ms, over_ ? 50ms : 1500ms), [this, &seat] {
+            if (!lost_.contains(seat.id())) cluster_.start(seat);
+        });
     };
 }
 
@@ -79,12 +82,12 @@ void SimulatedFaults::strike_next() {
 
 void SimulatedFaults::stop() {
     over_ = true;
-    cluster_.network().heal();
     cluster_.network().set_typical(network_typical);
+    cluster_.network().settle();
     for (const auto& seat : cluster_.seats()) {
         seat->machine.doom_after(0);
         recover(*seat);
-        cluster_.start(*seat);
+        if (!lost_.contains(seat->id())) cluster_.start(*seat);
     }
 }
 
@@ -191,26 +194,91 @@ MemberChange SimulatedFaults::draw_change(const std::vector<MemberStatus>& membe
         case 1: return {relocate, member.id, "moved" + std::to_string(world_.dice.below(1000))};
         case 2: {  // one that was removed comes back
             const auto& seat = *cluster_.seats().at(world_.dice.below(cluster_.seats().size()));
-            return {add, seat.id(), "again" + std::to_string(number(seat.id()))};
+            const auto address = "again" + std::to_string(number(seat.id()));
+            if (lost_.contains(seat.id())) return {relocate, member.id, address};
+            return {add, seat.id(), address};
         }
         default: return {remove, member.id};
     }
 }
 
 void SimulatedFaults::change_members(Seat&) {
-    static constexpr std::array results{
-        "member added", "member promoted", "member demoted", "member relocated", "member removed"};
     auto* const leader = cluster_.leader();
-    if (leader == nullptr) return;
+    if (leader == nullptr || replacing_) return;
     leader->machine.post(0us, [this, leader] {
         const auto members = leader->replica->members();
-        if (members.empty()) return;
-        const auto change = draw_change(members);
-        const auto* const result = results.at(static_cast<std::size_t>(change.kind));
-        leader->replica->change_members(change, [this, change, result](const Result<void>& r) {
-            world_.count(r ? result : "change failed", number(change.id));
-        });
+        if (!members.empty()) change(*leader, draw_change(members));
     });
+}
+
+void SimulatedFaults::change(Seat& leader, const MemberChange& change) {
+    static constexpr std::array results{
+        "member added", "member promoted", "member demoted", "member relocated", "member removed"};
+    const auto* const result = results.at(static_cast<std::size_t>(change.kind));
+    under_change_.insert(leader.id());
+    leader.replica->change_members(
+        change, [this, leader = leader.id(), id = change.id, result](const Result<void>& r) {
+            if (const auto at = under_change_.find(leader); at != under_change_.end()) {
+                under_change_.erase(at);
+            }
+            world_.count(r ? result : "change failed", number(id));
+        });
+}
+
+// The others can go on without it, and will: nothing is under way that could make them fewer.
+bool SimulatedFaults::is_dispensable(const Seat& seat) const {
+    const auto* const leader = cluster_.leader();
+    if (leader == nullptr || leader == &seat || replacing_ || !under_change_.empty()) return false;
+    const auto& replica = *leader->replica;
+    if (replica.applied() != replica.last()) return false;
+    const auto members = replica.members();
+    const auto voters = std::count_if(members.begin(), members.end(), [](const auto& status) {
+        return status.member.role == MemberRole::voter;
+    });
+    const bool votes = std::any_of(members.begin(), members.end(), [&](const auto& status) {
+        return status.member.role == MemberRole::voter && status.member.id == seat.id();
+    });
+    return votes && voters >= 3;
+}
+
+void SimulatedFaults::lose_disk(Seat& victim) {
+    if (!is_dispensable(victim) || cluster_.seats().size() >= seats_max) return;
+    lost_.insert(victim.id());
+    replacing_ = {victim.id(), cluster_.add().id()};
+    cluster_.kill(victim);
+    replace_lost();
+}
+
+// As an operator does: again and again until it is done.
+void SimulatedFaults::replace_lost() {
+    auto* const leader = cluster_.leader();
+    if (leader != nullptr) {
+        leader->machine.post(0us, [this, leader] {
+            if (replacing_) ask_to_replace(*leader, replacing_->lost, replacing_->by);
+        });
+    }
+    world_.clock.after(world_.dice.time(50ms, 300ms), [this] {
+        if (replacing_) replace_lost();
+    });
+}
+
+void SimulatedFaults::ask_to_replace(Seat& leader, MemberId lost, MemberId replacement) {
+    using enum MemberChange::Kind;
+    const auto members = leader.replica->members();
+    const auto role_of = [&](MemberId id) -> std::optional<MemberRole> {
+        for (const auto& status : members) {
+            if (status.member.id == id) return status.member.role;
+        }
+        return std::nullopt;
+    };
+    if (members.empty()) return;
+    const auto role = role_of(replacement);
+    if (role_of(lost)) return change(leader, {remove, lost});
+    if (!role)
+        return change(leader, {add, replacement, "new" + std::to_string(number(replacement))});
+    if (role == MemberRole::standby) return change(leader, {promote, replacement});
+    world_.count("lost disk replaced", number(lost));
+    replacing_.reset();
 }
 
 }  // namespace coord

@@ -4,12 +4,15 @@
 // Fed by:  the simulation's dice.
 // Read by: SimulatedCluster, whose machines, disks and wires it maltreats.
 // Thread:  the test's.
-// Holds:   every process that ends is started again. After stop() all is well: disks have room,
-//          nothing is cut, everybody runs.
+// Holds:   every process that ends is started again, unless its disk is lost: then it is removed from
+//          the cluster and another takes its place, one at a time. After stop() all is well: disks
+//          have room, nothing is cut, everybody runs.
 
 #include "tests/support/simulated_cluster.hpp"
 
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -53,6 +56,11 @@ private:
     void nearly_fill_disk(Seat& victim);
     void slow_network(Seat& victim);
     void change_members(Seat& victim);
+    void lose_disk(Seat& victim);
+    void replace_lost();
+    void ask_to_replace(Seat& leader, MemberId lost, MemberId replacement);
+    void change(Seat& leader, const MemberChange& change);
+    [[nodiscard]] bool is_dispensable(const Seat& seat) const;
     [[nodiscard]] MemberChange draw_change(const std::vector<MemberStatus>& members);
 
     SimulatedCluster& cluster_;
@@ -60,6 +68,14 @@ private:
     std::vector<Kind> mix_;
     SimulatedTime pause_max_{};
     bool over_ = false;
+    struct Replacement {
+        MemberId lost;
+        MemberId by;
+    };
+    std::optional<Replacement> replacing_;
+    std::set<MemberId> lost_;  // they never come back
+    std::multiset<MemberId>
+        under_change_;  // leaders that were asked for a change and have not answered
 };
 
 }  // namespace coord

@@ -17,6 +17,7 @@ constexpr SimulatedTime retry_max = 150ms;
 constexpr SimulatedTime give_up_min = 300ms;
 constexpr SimulatedTime give_up_max = 3000ms;
 constexpr SimulatedTime fetch_patience = 2000ms;
+constexpr SimulatedTime settled_max = 50ms;
 
 }  // namespace
 
@@ -252,6 +253,21 @@ void SimulatedNetwork::heal() {
             for (auto& delivery : std::exchange(held, {})) {
                 transmit(link, from, std::move(delivery));
             }
+        }
+    }
+}
+
+void SimulatedNetwork::settle() {
+    heal();
+    const auto is_late = [&](const LinkPtr& link) {
+        const auto& [one, other] = link->directions;
+        return std::max(one.arrived, other.arrived) > world_.clock.now() + settled_max;
+    };
+    for (const auto& [pair, links] : std::map(links_)) {
+        for (const auto& link : links) {
+            if (!is_late(link)) continue;
+            for (auto& direction : link->directions) direction.arrived = world_.clock.now();
+            break_link(link);
         }
     }
 }

@@ -85,6 +85,8 @@ public:
     // The link breaks; some of what is under way is lost.
     void sever(MemberId one, MemberId other);
     void set_typical(SimulatedTime latency) { typical_ = latency; }
+    // All is well from now on: what would be under way for long is lost with its link.
+    void settle();
 
 private:
     using Delivery = std::function<void(Endpoint&)>;
