@@ -41,6 +41,7 @@ inline std::shared_ptr<const agent::ServiceView>
 make_service(const std::string& name, const std::vector<Instance>& instances) {
     agent::ServiceView view;
     view.name = name;
+    view.instances.reserve(instances.size());  // As the catalog does.
     for (const auto& from : instances) {
         agent::InstanceView instance;
         auto& record = instance.record;
