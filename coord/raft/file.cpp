@@ -69,6 +69,15 @@ void File::sync() {
     if (::fdatasync(descriptor_) != 0) fail("cannot sync", path_);
 }
 
+void File::write_back(std::uint64_t from, std::uint64_t to) {
+    constexpr unsigned both =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    const auto length = static_cast<off64_t>(to - from);
+    if (::sync_file_range(descriptor_, static_cast<off64_t>(from), length, both) != 0) {
+        fail("cannot write back", path_);
+    }
+}
+
 std::string File::read(std::uint64_t offset, std::size_t count) const {
     std::string bytes(count, '\0');
     std::size_t done = 0;

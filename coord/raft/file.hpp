@@ -28,6 +28,8 @@ public:
     void write_at(std::uint64_t offset, std::string_view bytes);
     void zero(std::uint64_t from, std::uint64_t to);
     void sync();  // data, and the size if it has grown
+    // On its way to the disk, and waited for; it survives a power cut only after sync().
+    void write_back(std::uint64_t from, std::uint64_t to);
     [[nodiscard]] std::string read(std::uint64_t offset, std::size_t count) const;
     [[nodiscard]] std::uint64_t size() const;
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }

@@ -24,6 +24,8 @@ constexpr std::string_view magic = "RSTRSNP1";
 constexpr std::size_t fixed_header_bytes = 40;
 constexpr std::size_t chunk_header_bytes = 8;
 constexpr std::size_t kept = 2;
+// The disk is the log's as well: what it has to write must not pile up in front of a sync.
+constexpr std::uint64_t written_back_bytes = std::uint64_t{512} << 10U;
 constexpr auto unfinished_name = "unfinished";
 constexpr auto suffix = ".snapshot";
 
@@ -87,6 +89,9 @@ void SnapshotFileWriter::finish() {
 void SnapshotFileWriter::put(std::string_view bytes) {
     file_.write_at(offset_, bytes);
     offset_ += bytes.size();
+    if (offset_ - written_back_ < written_back_bytes) return;
+    file_.write_back(written_back_, offset_);
+    written_back_ = offset_;
 }
 
 SnapshotFileReader::SnapshotFileReader(fs::path path) : file_(std::move(path), File::Mode::read) {

@@ -37,7 +37,8 @@ private:
     const Index index_;
     File file_;
     std::uint64_t offset_ = 0;
-    std::uint32_t crc_ = 0;  // of all chunks so far
+    std::uint64_t written_back_ = 0;  // up to here
+    std::uint32_t crc_ = 0;           // of all chunks so far
     bool finished_ = false;
 };
 

@@ -216,6 +216,7 @@ Task<Error> SnapshotFetch::receive(std::uint64_t size) {
         const auto write =
             [file = file_, at = have_, chunk = std::string(content)]() -> Result<void> {
             file->write_at(at, chunk);
+            file->write_back(at, at + chunk.size());
             return {};
         };
         const auto count = content.size();

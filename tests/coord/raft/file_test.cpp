@@ -27,6 +27,17 @@ TEST(File, has_what_was_written_and_zeros_between) {
     EXPECT_EQ(file.read(599'999, 100), std::string(1, '\0'));
 }
 
+TEST(File, what_is_written_back_can_be_read_and_none_fails) {
+    const TemporaryDirectory directory;
+    File file(directory / "file", File::Mode::create);
+    file.write_at(0, "there");
+    file.write_back(0, 5);
+    EXPECT_EQ(file.read(0, 5), "there");
+
+    File none;
+    EXPECT_THROW(none.write_back(0, 5), std::system_error);
+}
+
 TEST(File, create_refuses_a_file_that_exists) {
     const TemporaryDirectory directory;
     const File file(directory / "f", File::Mode::create);
