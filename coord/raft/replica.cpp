@@ -155,6 +155,13 @@ void Replica::received(const Message& message) {
         driver_->receive(now_(), message, effects);
     }
     carry_out(effects);
+    // The engine waits for the end of an install of one snapshot, and asks for what is behind a newer
+    // one: a member that was busy with an older one would wait for both.
+    const auto* result = std::get_if<AppendEntriesResult>(&message.body);
+    const auto offer = offered_.find(message.peer);
+    if (result != nullptr && offer != offered_.end() && result->rejected > offer->second) {
+        withdraw_offer(message.peer);
+    }
 }
 
 void Replica::note_room_of(MemberId peer, const AppendEntriesResult& result) {
