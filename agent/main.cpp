@@ -67,7 +67,7 @@ public:
         }
     }
     ~Core() {
-        asio::post(io_, [this] { server_->stop(), io_.stop(); });
+        asio::post(io_, [this] { server_->hand_over([this] { server_->stop(), io_.stop(); }); });
         thread_.join();
     }
     Core(const Core&) = delete;

@@ -54,10 +54,12 @@ json::object encode_configuration(const coord::MembershipAnswer& answer) {
         const bool waits = server.role == coord::ListedServer::Role::waiting;
         (waits ? waiting : servers).push_back(encode_server(server));
     }
-    return {{"Servers", std::move(servers)},
-            {"Index", answer.index},
-            {"Cluster", id_of(answer.cluster)},
-            {"Waiting", std::move(waiting)}};
+    json::object object{{"Servers", std::move(servers)},
+                        {"Index", answer.index},
+                        {"Cluster", id_of(answer.cluster)},
+                        {"Waiting", std::move(waiting)}};
+    if (!answer.why.empty()) object["State"] = answer.why;
+    return object;
 }
 
 coord::Task<Response> carry_out(Api& api, const Request& request, coord::MembershipOrder order) {

@@ -74,7 +74,10 @@ void print_servers(const Console& console, const json::object& configuration) {
             if (server.is_object()) rows.push_back(row_of_server(console, server.as_object()));
         }
     }
-    console.out << format_table(rows) << "* leads\n";
+    const auto state = text(configuration, "State");
+    if (!state.empty())
+        console.out << "This server is no member of a cluster yet: " << state << "\n";
+    if (rows.size() > 1) console.out << format_table(rows) << "* leads\n";
 }
 
 struct Answered {

@@ -14,8 +14,16 @@ namespace coord {
 
 // The numbers are those on the wire between servers.
 struct MembershipOrder {
-    // add: as a stand-by, which replicates and does not vote.
-    enum class Kind : std::uint8_t { list = 0, add = 1, promote = 2, demote = 3, remove = 4 };
+    // add: as a stand-by, which replicates and does not vote. relocate: a server's own, that it is
+    // at another address now.
+    enum class Kind : std::uint8_t {
+        list = 0,
+        add = 1,
+        promote = 2,
+        demote = 3,
+        remove = 4,
+        relocate = 5
+    };
 
     Kind kind = Kind::list;
     std::uint64_t member = 0;  // 0: the one at `address`
@@ -45,7 +53,8 @@ struct MembershipAnswer {
     };
 
     Verdict verdict = Verdict::done;
-    std::string why;            // a sentence that says what to do
+    // A sentence that says what to do; with a list, what a server without a cluster waits for.
+    std::string why;
     std::uint64_t cluster = 0;  // its id
     std::uint64_t index = 0;    // of the last entry of the log
     std::vector<ListedServer> servers;

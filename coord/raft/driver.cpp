@@ -134,6 +134,16 @@ void Driver::suspect(Time now, Effects& effects) {
     time_out(now, effects);
 }
 
+bool Driver::hand_over(Time now, MemberId member, Effects& effects) {
+    assert(role_ == Role::leader && member != options_.id);
+    int error = 0;
+    step({}, effects, [&](BridgeUpdate* u) {
+        error = bridge_transfer(bridge_, engine_ms(now), number(member), u);
+        return error == bridge_not_leader ? 0 : error;
+    });
+    return error == 0;
+}
+
 void Driver::announce_commit(Time now, Effects& effects) {
     if (bridge_state(bridge_) != bridge_leader || members_.size() < 2) return;
     step(

@@ -114,6 +114,11 @@ public:
     // A peer can be reached again.
     void peer_is_back();
 
+    // Asked of a leader: `member`, a voter, is to lead as soon as it has all of the log. Nothing is
+    // proposed meanwhile; if it does not come to lead within an election timeout, this one goes on.
+    // False: another is to lead already.
+    bool hand_over(Time now, MemberId member, Effects& effects);
+
     // What a snapshot cut now would be of; nothing while there is nothing new to contain.
     [[nodiscard]] std::optional<SnapshotMetadata> snapshot_point() const;
     // It is on disk. Returns up to where the log may be discarded.

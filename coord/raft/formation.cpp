@@ -102,15 +102,29 @@ std::string Formation::mistake() const {
     return {};
 }
 
+std::string Formation::invitation() const {
+    const auto who = fmt::format("member {:016x} at {} waits to be added", number(self_), address_);
+    for (const auto& [address, hello] : answers_) {
+        for (const auto& member : hello.members) {
+            if (member.address != address_) continue;
+            return fmt::format(
+                "there is a cluster already: {} to it in the place of member {:016x}, "
+                "which was here and whose data is not",
+                who,
+                number(member.id));
+        }
+    }
+    return fmt::format(
+        "there is a cluster already: {} to it, with 'roster members add {}' on one of "
+        "its servers",
+        who,
+        address_);
+}
+
 bool Formation::is_mistaken() const { return !awaits_invitation() && !mistake().empty(); }
 
 std::string Formation::waits_for() const {
-    if (awaits_invitation()) {
-        return fmt::format(
-            "there is a cluster already: member {:016x} at {} waits to be added to it",
-            number(self_),
-            address_);
-    }
+    if (awaits_invitation()) return invitation();
     if (auto wrong = mistake(); !wrong.empty()) return wrong;
     std::vector<std::string> missing;
     for (const auto& server : servers_) {

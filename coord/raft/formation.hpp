@@ -43,6 +43,7 @@ private:
     void look();
     [[nodiscard]] bool is_ready(const std::string& address, const Hello& hello) const;
     [[nodiscard]] std::string mistake() const;
+    [[nodiscard]] std::string invitation() const;
 
     const MemberId self_;
     const std::string address_;

@@ -446,6 +446,7 @@ bool Node::send_letter(MemberId to, std::string letter) {
 void Node::change_members(const MemberChange& change, std::function<void(Result<void>)> done) {
     parts_->replica.change_members(change, std::move(done));
 }
+bool Node::hand_over() { return parts_->alive && parts_->replica.hand_over(); }
 bool Node::has_room() const { return parts_->replica.has_room(); }
 std::vector<MemberStatus> Node::members() const { return parts_->replica.members(); }
 void Node::save_snapshot(std::function<void(Result<SavedSnapshot>)> done) {

@@ -81,6 +81,7 @@ public:
     // voter), timed_out (it does not catch up), connection_aborted (leadership was lost: unknown).
     void change_members(const MemberChange& change, std::function<void(Result<void>)> done);
     [[nodiscard]] std::vector<MemberStatus> members() const;
+    bool hand_over();  // see Replica::hand_over
     // Calls `done` with a file of all that is applied by now, open for reading: taken for it, unless
     // the newest is as new. Fails: std::errc::io_error, resource_unavailable_try_again.
     struct SavedSnapshot {

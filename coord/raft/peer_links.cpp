@@ -61,7 +61,9 @@ std::string why_not(PeerRefusal reason) {
     switch (reason) {
         case PeerRefusal::same_id: return "both have the same member id";
         case PeerRefusal::other_cluster: return "it belongs to another cluster";
-        case PeerRefusal::removed: return "it is no longer a member of this cluster";
+        case PeerRefusal::removed:
+            return "it is no longer a member of this cluster; 'roster members add' takes it in "
+                   "again";
         default: return std::string(peer_refusal_names.at(static_cast<std::size_t>(reason)));
     }
 }
@@ -292,6 +294,7 @@ Task<void> PeerLinks::Parts::answer(StreamPtr stream, Hello from) {
     const auto reason = formation ? std::nullopt : register_->judge(from);
     if (reason) {
         const auto why = why_not(*reason);
+        if (reason == PeerRefusal::removed) note_waiting(from);
         refuse(*reason, from.address, why);
         co_await say_why_not(stream, why);
         stream->close();
@@ -330,8 +333,10 @@ void PeerLinks::Parts::note(const Hello& from, const std::string& asked) {
     dialler_.wake(from.address);
 }
 
+// Who was removed can be taken in again, with the data that it has.
 void PeerLinks::Parts::note_waiting(const Hello& from) {
-    if (from.cluster != ClusterId{0} || register_->is_member(from.id)) return;
+    const bool may_wait = from.cluster == ClusterId{0} || register_->is_removed(from.id);
+    if (!may_wait || register_->is_member(from.id)) return;
     if (waiting.note(from.id, from.address, Clock::now())) {
         log().info(
             "a server waits to be added id={:016x} address={}", number(from.id), from.address);

@@ -413,6 +413,16 @@ int bridge_receive(struct Bridge* bridge,
     return step(bridge, now_ms, &event, NULL, update);
 }
 
+int bridge_transfer(struct Bridge* bridge,
+                    uint64_t now_ms,
+                    uint64_t id,
+                    struct BridgeUpdate* update) {
+    struct raft_event event = {0};
+    event.type = RAFT_TRANSFER;
+    event.transfer.server_id = id;
+    return step(bridge, now_ms, &event, NULL, update);
+}
+
 int bridge_persisted(struct Bridge* bridge,
                      uint64_t now_ms,
                      uint64_t index,

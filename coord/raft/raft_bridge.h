@@ -146,6 +146,12 @@ int bridge_submit(struct Bridge* bridge,
                   uint64_t now_ms,
                   const struct BridgeEntry* entry,
                   struct BridgeUpdate* update);
+// Hands the leadership over to the voter `id`, once that has all of the log; nothing can be submitted
+// until it leads or an election timeout is over.
+int bridge_transfer(struct Bridge* bridge,
+                    uint64_t now_ms,
+                    uint64_t id,
+                    struct BridgeUpdate* update);
 int bridge_receive(struct Bridge* bridge,
                    uint64_t now_ms,
                    const struct BridgeMessage* message,

@@ -118,6 +118,9 @@ public:
     Result<Index> propose(Bytes entry);
     bool send_letter(MemberId to, std::string letter);
     void change_members(const MemberChange& change, std::function<void(Result<void>)> done);
+    // Before it stops, a leader lets the voter lead that has most of its log. False: there is none that
+    // could, or this one does not lead.
+    bool hand_over();
     // Calls `done` with a snapshot that is on disk and has all that is applied by now.
     using SnapshotDone = std::function<void(Result<SnapshotMetadata>)>;
     void snapshot_now(SnapshotDone done);

@@ -108,6 +108,23 @@ void Replica::advance_change() {
     if (delivered_ >= change.index) finish_change({});
 }
 
+bool Replica::hand_over() {
+    if (!driver_ || role_ != Role::leader) return false;
+    const auto all = members();
+    const MemberStatus* best = nullptr;
+    for (const auto& status : all) {
+        const bool may_lead = status.member.role == MemberRole::voter && status.connected &&
+                              status.member.id != options_.driver.id;
+        if (may_lead && (best == nullptr || status.match > best->match)) best = &status;
+    }
+    if (best == nullptr) return false;
+    Effects effects;
+    const bool begun = driver_->hand_over(now_(), best->member.id, effects);
+    if (begun) log().info("leadership handed over to={:016x}", number(best->member.id));
+    carry_out(effects);
+    return begun;
+}
+
 void Replica::finish_change(Result<void> result) {
     static constexpr std::array names{"add", "promote", "demote", "relocate", "remove"};
     const auto finished = std::move(*change_);

@@ -66,7 +66,7 @@ Enum take_enum(Decoder& in, Enum last) {
 
 MembershipOrder decode_order(Decoder& in) {
     MembershipOrder order;
-    order.kind = take_enum(in, Kind::remove);
+    order.kind = take_enum(in, Kind::relocate);
     order.member = static_cast<std::uint64_t>(in.int64());
     order.address = in.ustring();
     return order;
@@ -158,6 +158,7 @@ void MemberOrders::lead(const MembershipOrder& order, const Done& done) {
 // What is to be changed is put into `change`; nothing if it is so already.
 MembershipAnswer MemberOrders::look_at(const MembershipOrder& order, MemberChange& change) const {
     if (order.kind == Kind::add) return look_at_new(order, change);
+    if (order.kind == Kind::relocate) return look_at_move(order, change);
     const auto members = around_.members();
     const auto at = std::find_if(members.begin(), members.end(), [&](const MemberStatus& status) {
         return order.member != 0 ? number(status.member.id) == order.member
@@ -224,6 +225,22 @@ MembershipAnswer MemberOrders::look_at_new(const MembershipOrder& order,
     return {};
 }
 
+MembershipAnswer MemberOrders::look_at_move(const MembershipOrder& order,
+                                            MemberChange& change) const {
+    for (const auto& status : around_.members()) {
+        const auto& member = status.member;
+        if (member.address != order.address || number(member.id) == order.member) continue;
+        return say(
+            Verdict::refused,
+            fmt::format("{} is the address of the member {:016x} already: remove that one, or "
+                        "give one of them another \"peer_address\"",
+                        order.address,
+                        number(member.id)));
+    }
+    change = {MemberChange::Kind::relocate, MemberId{order.member}, order.address};
+    return {};
+}
+
 MembershipAnswer MemberOrders::explain(const Error& error) const {
     if (error == errc::device_or_resource_busy) {
         return say(Verdict::refused,
@@ -247,6 +264,7 @@ MembershipAnswer MemberOrders::listing() const {
     const auto standing = around_.standing();
     const bool leads = standing.role == Role::leader;
     MembershipAnswer answer;
+    answer.why = around_.waits_for();
     answer.cluster = around_.cluster();
     answer.index = number(around_.last());
     for (const auto& [member, connected, match] : around_.members()) {
@@ -321,7 +339,9 @@ bool MemberOrders::read(MemberId from, std::string_view letter) {
             // Whoever is out of reach now finds the answer in the list of members.
             static_cast<void>(around_.send(from, encode(sequence, answer)));
         };
-        if (around_.standing().role == Role::leader) {
+        if (order.kind == Kind::relocate && MemberId{order.member} != from) {
+            reply(say(Verdict::wrong, "a server says only of itself where it is"));
+        } else if (around_.standing().role == Role::leader) {
             lead(order, reply);
         } else {
             reply(explain(make_error_code(errc::not_connected)));

@@ -34,6 +34,7 @@ public:
         std::function<Index()> last;
         std::function<std::vector<MemberStatus>()> members;
         std::function<std::vector<Member>()> waiting;  // servers to be added
+        std::function<std::string()> waits_for;  // what this one waits for; empty for a member
         std::function<void(const MemberChange&, std::function<void(Result<void>)>)> change;
         std::function<bool(MemberId, std::string letter)> send;
     };
@@ -64,6 +65,8 @@ private:
                                            MemberChange& change) const;
     [[nodiscard]] MembershipAnswer look_at_new(const MembershipOrder& order,
                                                MemberChange& change) const;
+    [[nodiscard]] MembershipAnswer look_at_move(const MembershipOrder& order,
+                                                MemberChange& change) const;
     [[nodiscard]] MembershipAnswer explain(const Error& error) const;
     void forward(MembershipOrder order, MemberId leader, Time now, Done done);
     void give_up(Forwarded forwarded);

@@ -4,6 +4,7 @@
 #include "coord/raft/node.hpp"
 #include "coord/server/connection.hpp"
 #include "coord/server/member_orders.hpp"
+#include "coord/server/member_upkeep.hpp"
 #include "coord/server/membership.hpp"
 #include "coord/server/server_core.hpp"
 
@@ -160,6 +161,8 @@ Timing timing(const LatencyCounters& latency) {
             latency.sum_ms.value()};
 }
 
+constexpr std::chrono::seconds hand_over_max{1};
+
 // What calls back becomes what is awaited.
 template <class T, class Start>
 Task<T> awaited(Start start) {
@@ -190,8 +193,10 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
           links(peer_links(context, options)),
           node(context, node_options(options, links.get()), application()),
           member_orders(order_surroundings()),
+          member_upkeep(upkeep_surroundings()),
           tick_timer(context),
-          reap_timer(context) {
+          reap_timer(context),
+          hand_over_timer(context) {
         if (!options.tls_listen.empty()) {
             tls.emplace(io, "client port", TlsRole::server, options.tls);
         }
@@ -200,6 +205,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     Application application();
     ServerCore::Surroundings core_surroundings();
     MemberOrders::Surroundings order_surroundings();
+    MemberUpkeep::Surroundings upkeep_surroundings();
     void publish_status();
     void wake();
     void end_turn();
@@ -208,6 +214,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
 
     void start();
     void start_node();
+    void hand_over(std::function<void()> done);
     void stop();
     void accept(Listener& listener);
     void listen(const std::string& where, bool has_tls);
@@ -237,9 +244,12 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     const std::unique_ptr<PeerLinks> links;  // null: there are no peers
     Node node;
     MemberOrders member_orders;
+    MemberUpkeep member_upkeep;
     asio::steady_timer tick_timer;
     asio::steady_timer reap_timer;
-    std::optional<TlsContext> tls;  // if there is a port for it
+    asio::steady_timer hand_over_timer;
+    std::function<void()> handed_over;  // while it is being done
+    std::optional<TlsContext> tls;      // if there is a port for it
     std::vector<Listener> listeners;
     std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
     std::unordered_map<std::string, std::size_t> per_address;
@@ -266,6 +276,7 @@ Server::~Server() { stop(); }
 
 void Server::start() { parts_->start(); }
 void Server::stop() { parts_->stop(); }
+void Server::hand_over(std::function<void()> done) { parts_->hand_over(std::move(done)); }
 
 std::vector<std::uint16_t> Server::ports() const { return parts_->ports; }
 
@@ -338,11 +349,25 @@ MemberOrders::Surroundings Server::Parts::order_surroundings() {
             [this] { return node.last(); },
             [this] { return node.members(); },
             [this] { return links ? links->waiting() : std::vector<Member>(); },
+            [this] { return links ? links->state() : std::string(); },
             [this](const MemberChange& change, std::function<void(Result<void>)> done) {
                 node.change_members(change, std::move(done));
             },
             [this](MemberId to, std::string letter) {
                 return node.send_letter(to, std::move(letter));
+            }};
+}
+
+// Without links of its own, a server is wherever those who made it say.
+MemberUpkeep::Surroundings Server::Parts::upkeep_surroundings() {
+    return {[this] { return node.standing(); },
+            [this] { return node.members(); },
+            [this] { return links ? links->waiting() : std::vector<Member>(); },
+            [this] {
+                return Member{node.id(), links ? links->address() : std::string()};
+            },
+            [this](MembershipOrder order, MemberOrders::Done done) {
+                member_orders.ask(std::move(order), steady_now(), std::move(done));
             }};
 }
 
@@ -363,6 +388,8 @@ Application Server::Parts::application() {
     application.standing_changed = [this, told = application.standing_changed](const auto& now) {
         told(now);
         publish_status();
+        const bool another_leads = now.role != Role::leader && now.leader != MemberId{0};
+        if (handed_over && another_leads) hand_over_timer.cancel();
     };
     application.letter = [this, read = application.letter](MemberId from, std::string_view letter) {
         if (!member_orders.read(from, letter)) read(from, letter);
@@ -473,6 +500,17 @@ void Server::Parts::start_node() {
     });
 }
 
+void Server::Parts::hand_over(std::function<void()> done) {
+    assert(!handed_over);
+    if (!running || !node.hand_over()) return done();
+    handed_over = std::move(done);
+    hand_over_timer.expires_after(hand_over_max);
+    hand_over_timer.async_wait([weak = weak_from_this()](const Error&) {
+        const auto self = weak.lock();
+        if (self && self->handed_over) std::exchange(self->handed_over, nullptr)();
+    });
+}
+
 void Server::Parts::stop() {
     if (!std::exchange(running, false)) return;
     tick_timer.cancel();
@@ -572,6 +610,7 @@ void Server::Parts::tick() {
     counters.quotas.set(processor.state().quotas(quotas_shown_max));
     publish_status();
     member_orders.tick(now);
+    member_upkeep.tick(now);
     while (!host.deadlines.empty() && host.deadlines.front().first <= now) {
         const auto connection = host.deadlines.front().second.lock();
         host.deadlines.pop_front();

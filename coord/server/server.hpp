@@ -50,6 +50,9 @@ public:
     void start();
     // Closes the listeners and connections, syncs and closes the log. Sessions live on.
     void stop();
+    // Before an orderly end: a leader lets another lead, so that nobody waits for an election. Calls
+    // `done` when somebody else leads, or when that takes too long.
+    void hand_over(std::function<void()> done);
 
     // Reads certificate, key and authorities of the TLS port again.
     void reload_tls();

@@ -61,6 +61,15 @@ TEST_F(OperatorApiTest, the_configuration_is_consuls_with_our_fields_beside) {
     EXPECT_EQ(body.at("Servers").at(1).at("Role"), "stand-by");
     EXPECT_EQ(body.at("Servers").at(1).as_object().count("Behind"), 0U);
     EXPECT_EQ(body.at("Waiting").at(0).at("Address"), "10.0.0.3:2888");
+    EXPECT_EQ(body.count("State"), 0U);
+}
+
+TEST_F(OperatorApiTest, a_server_without_a_cluster_says_what_it_waits_for) {
+    answer.why = "no answer from 10.0.0.2:2888";
+
+    const auto body = boost::json::parse(face.get("/v1/operator/raft/configuration").body);
+
+    EXPECT_EQ(body.at("State"), "no answer from 10.0.0.2:2888");
 }
 
 TEST_F(OperatorApiTest, every_change_is_an_order) {

@@ -5,7 +5,6 @@ import contextlib
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -93,21 +92,6 @@ class OnLoopback(Cluster):
         example.terminate()
         example.wait(20)
         self.assertFalse(directory.exists())
-
-    def test_a_server_that_lost_its_disk_waits_to_be_added(self):
-        for server in self.make():
-            server.start()
-        self.wait_for_leader(self.servers)
-        lost = self.servers[2]
-        lost.kill()
-        shutil.rmtree(lost.directory / "data")
-        lost.start()
-
-        wait_until("it waits", lambda: "waits to be added to it" in lost.log())
-        wait_until("the others list it", lambda: all(server.metrics().get("roster_raft_peer_waiting") == 1
-                                                     for server in self.servers[:2]))
-        self.assertFalse(lost.leads())
-        self.wait_for_leader(self.servers[:2])
 
     def certificate(self, authority, address):
         """The files of [coord.peer_tls], with a certificate for this address."""

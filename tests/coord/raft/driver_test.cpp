@@ -140,6 +140,12 @@ public:
         carry_out(id, effects);
     }
 
+    void hand_over(MemberId from, MemberId to) {
+        Effects effects;
+        EXPECT_TRUE(at(from).driver->hand_over(now_, to, effects));
+        carry_out(from, effects);
+    }
+
     void announce_commit(MemberId id) {
         Effects effects;
         at(id).driver->announce_commit(now_, effects);
@@ -416,6 +422,69 @@ TEST(Driver, members_whose_ways_are_short_again_elect_fast_once_a_peer_is_back) 
     const auto began = cluster.now();
     cluster.elect();
     EXPECT_LE(cluster.now() - began, 1300ms);
+}
+
+// Of those that do not lead.
+MemberId other_than(MemberId leader) { return MemberId{leader == MemberId{1} ? 2U : 1U}; }
+
+TEST(Driver, a_leader_that_hands_over_is_replaced_without_an_election_timeout) {
+    Cluster cluster(3);
+    const auto old = cluster.elect();
+    const auto young = other_than(old);
+    for (int i = 0; i < 20; ++i) cluster.propose(old, std::to_string(i));
+    cluster.stall_disk(young, true);
+    const auto before = cluster.now();
+
+    cluster.hand_over(old, young);
+    cluster.settle();
+    EXPECT_EQ(cluster.leader(), old) << "the other has not all of the log on disk";
+    cluster.stall_disk(young, false);
+    cluster.settle();
+
+    EXPECT_EQ(cluster.at(young).driver->role(), Role::leader);
+    EXPECT_EQ(cluster.at(old).driver->role(), Role::follower);
+    EXPECT_EQ(cluster.now(), before);
+    EXPECT_EQ(cluster.at(young).applied.size(), 20U);
+    cluster.propose(young, "next");
+    ASSERT_TRUE(cluster.run_until([&] { return cluster.at(old).applied.size() == 21; }));
+}
+
+TEST(Driver, a_follower_forgets_its_leader_with_its_term) {
+    Cluster cluster(3);
+    const auto leader = cluster.elect();
+    cluster.propose(leader, "a");
+    cluster.settle();
+    auto& follower = *cluster.at(other_than(leader)).driver;
+    ASSERT_EQ(follower.leader(), leader);
+    const MemberId third{6 - number(leader) - number(other_than(leader))};
+    const Term later{number(follower.term()) + 1};
+
+    Effects effects;
+    follower.receive(
+        cluster.now(), {third, later, RequestVote{third, {}, {}, true, false}}, effects);
+
+    EXPECT_EQ(follower.term(), later);
+    EXPECT_EQ(follower.leader(), MemberId{0});
+}
+
+TEST(Driver, a_leader_that_nobody_takes_over_from_goes_on) {
+    Cluster cluster(3);
+    const auto leader = cluster.elect();
+    const auto gone = other_than(leader);
+    cluster.cut(gone);
+
+    cluster.hand_over(leader, gone);
+    Effects effects;
+    EXPECT_FALSE(cluster.at(leader).driver->hand_over(cluster.now(), gone, effects)) << "twice";
+    EXPECT_FALSE(cluster.at(leader).driver->propose(
+        cluster.now(), EntryType::command, std::make_shared<const std::string>("x"), effects));
+    const auto until = cluster.now() + 400ms;
+    ASSERT_TRUE(cluster.run_until([&] { return cluster.now() > until; }));
+
+    EXPECT_EQ(cluster.leader(), leader);
+    cluster.propose(leader, "next");
+    cluster.settle();
+    EXPECT_THAT(cluster.at(leader).applied, ElementsAre("next"));
 }
 
 TEST(Driver, a_leader_is_announced_only_when_it_has_applied_all_of_its_log) {

@@ -101,11 +101,23 @@ TEST(Formation, waits_to_be_added_to_a_cluster_that_does_not_know_it) {
     EXPECT_EQ(late.decision(), std::nullopt);
     EXPECT_TRUE(late.awaits_invitation());
     EXPECT_THAT(late.waits_for(), HasSubstr("member 0000000000000009 at c:1 waits to be added"));
+    EXPECT_THAT(late.waits_for(), HasSubstr("in the place of member 0000000000000003"));
 
     a.members.push_back({MemberId{9}, "c:1", MemberRole::spare});
     late.heard("a:1", a);
 
     EXPECT_EQ(late.decision(), (Founding{cluster_of(table), table}));
+}
+
+TEST(Formation, a_server_that_is_new_says_which_command_adds_it) {
+    Formation late(MemberId{9}, "d:1", {"a:1", "d:1"});
+    auto a = hello_of(1, "a:1");
+    a.cluster = cluster_of(table);
+    a.members = a.founders = table;
+
+    late.heard("a:1", a);
+
+    EXPECT_THAT(late.waits_for(), HasSubstr("'roster members add d:1'"));
 }
 
 TEST(Formation, different_lists_of_servers_are_a_mistake_that_names_both) {

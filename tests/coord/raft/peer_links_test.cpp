@@ -216,8 +216,11 @@ TEST_F(PeerLinksTest, links_end_with_membership) {
     await([&] { return !a->is_connected(b.id()) && !b->is_connected(a.id()); });
     await([&] { return b.metric("refused_total", "removed") > 0 || a.metric("dials_total") > 3; });
     EXPECT_FALSE(b->is_connected(a.id()));
+    await([&] { return !b->waiting().empty(); });
+    EXPECT_EQ(b->waiting()[0].id, a.id()) << "it can be added again";
     b->set_members({a.member(), b.member()});
     await([&] { return a->is_connected(b.id()) && b->is_connected(a.id()); });
+    EXPECT_TRUE(b->waiting().empty());
 }
 
 TEST_F(PeerLinksTest, a_peer_that_reads_nothing_loses_its_link_before_memory_runs_out) {

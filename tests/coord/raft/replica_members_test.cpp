@@ -104,6 +104,56 @@ TEST_F(ReplicaMembersTest, the_address_of_a_member_can_change) {
     }
 }
 
+TEST_F(ReplicaMembersTest, a_member_that_was_removed_is_added_again_with_what_it_has) {
+    ListCluster cluster(3);
+    const auto leader = cluster.elect();
+    const auto gone = cluster.follower();
+    cluster.propose("before");
+    ASSERT_TRUE(cluster.has(gone, {"before"}));
+    ASSERT_TRUE(cluster.change({remove, cluster.at(gone).id}));
+    cluster.propose("meanwhile");
+
+    ASSERT_TRUE(cluster.change({add, cluster.at(gone).id, cluster.at(gone).address}));
+    ASSERT_TRUE(cluster.change({promote, cluster.at(gone).id}));
+    cluster.propose("after");
+
+    EXPECT_TRUE(cluster.all_have({"before", "meanwhile", "after"}));
+    EXPECT_EQ(count_voters(cluster.at(leader).node->members()), 3U);
+}
+
+TEST_F(ReplicaMembersTest, a_leader_hands_over_to_the_voter_that_has_most_and_stays_a_member) {
+    ListCluster cluster(3);
+    const auto old = cluster.elect();
+    const auto dead = cluster.follower();
+    cluster.propose("before");
+    ASSERT_TRUE(cluster.all_have({"before"}));
+    cluster.kill(dead);
+    const auto term = cluster.at(old).standing.term;
+
+    ASSERT_TRUE(cluster.at(old).node->hand_over());
+    EXPECT_FALSE(cluster.at(old).node->hand_over());
+    const auto young = 3 - old - dead;
+    ASSERT_TRUE(cluster.until([&] {
+        return cluster.at(young).standing.role == Role::leader &&
+               cluster.at(old).standing.leader == cluster.at(young).id;
+    }));
+
+    EXPECT_EQ(number(cluster.at(young).standing.term), number(term) + 1);
+    EXPECT_EQ(cluster.metric(young, "roster_raft_suspicions_total"), 0);
+    EXPECT_TRUE(cluster.at(young).node->propose("after"));
+    EXPECT_TRUE(cluster.all_have({"before", "after"}));
+}
+
+TEST_F(ReplicaMembersTest, nobody_hands_over_who_does_not_lead_or_is_alone) {
+    ListCluster cluster(2);
+    const auto leader = cluster.elect();
+    EXPECT_FALSE(cluster.at(cluster.follower()).node->hand_over());
+
+    cluster.kill(cluster.follower());
+
+    EXPECT_FALSE(cluster.at(leader).node->hand_over());
+}
+
 TEST_F(ReplicaMembersTest, what_makes_no_sense_is_refused_by_name) {
     ListCluster cluster(1);
     const auto self = cluster.at(0).id;

@@ -19,6 +19,7 @@ struct Seat {
     Index last{1000};
     std::vector<MemberStatus> members;
     std::vector<Member> waiting;
+    std::string waits_for;
     std::vector<MemberChange> changes;
     Result<void> result = {};
     Seat* other = nullptr;  // whom letters reach
@@ -28,6 +29,7 @@ struct Seat {
                          [this] { return last; },
                          [this] { return members; },
                          [this] { return waiting; },
+                         [this] { return waits_for; },
                          [this](const MemberChange& change, const auto& done) {
                              changes.push_back(change);
                              done(result);
@@ -140,6 +142,25 @@ TEST_F(MemberOrdersTest, a_change_beside_another_is_refused) {
     EXPECT_EQ(ask(Kind::remove, 2).verdict, Verdict::refused);
 }
 
+TEST_F(MemberOrdersTest, a_member_moves_but_not_to_where_another_is) {
+    leader.members = {status(1), status(2), status(3)};
+
+    EXPECT_EQ(ask(Kind::relocate, 2, "10.0.0.3:2888").verdict, Verdict::refused);
+    EXPECT_TRUE(leader.changes.empty());
+    EXPECT_EQ(ask(Kind::relocate, 2, "10.0.0.2:2999").verdict, Verdict::done);
+
+    ASSERT_EQ(leader.changes.size(), 1U);
+    EXPECT_EQ(leader.changes[0].kind, MemberChange::Kind::relocate);
+    EXPECT_EQ(leader.changes[0].address, "10.0.0.2:2999");
+}
+
+TEST_F(MemberOrdersTest, a_server_without_a_cluster_says_what_it_waits_for) {
+    leader.standing = {Role::follower, Term{0}, MemberId{0}, false};
+    leader.waits_for = "no answer from 10.0.0.2:2888";
+
+    EXPECT_EQ(ask(Kind::list, 0).why, leader.waits_for);
+}
+
 TEST_F(MemberOrdersTest, without_a_leader_there_is_a_list_and_nothing_else) {
     leader.standing = {Role::follower, Term{2}, MemberId{0}, false};
     leader.members = {status(1), status(2)};
@@ -180,6 +201,20 @@ TEST_F(ForwardedOrderTest, an_order_to_a_follower_is_carried_out_by_the_leader) 
     EXPECT_EQ(answers[0].servers.size(), 3U);
     EXPECT_EQ(answers[0].servers[2].address, "10.0.0.3:2888");
     EXPECT_EQ(answers[0].servers[2].behind, 0U);
+}
+
+TEST_F(ForwardedOrderTest, a_server_says_only_of_itself_where_it_is) {
+    order(Kind::relocate, 3, "10.0.0.9:2888");
+    deliver(leader, 2);
+    EXPECT_TRUE(leader.changes.empty());
+
+    order(Kind::relocate, 2, "10.0.0.9:2888");
+    deliver(leader, 2);
+    EXPECT_EQ(leader.changes.size(), 1U);
+    deliver(follower, 1);
+    ASSERT_EQ(answers.size(), 2U);
+    EXPECT_EQ(answers[0].verdict, Verdict::wrong);
+    EXPECT_EQ(answers[1].verdict, Verdict::done);
 }
 
 TEST_F(ForwardedOrderTest, who_waits_at_the_follower_alone_can_be_added_through_it) {
