@@ -68,6 +68,7 @@ std::vector<std::string_view> expected_of_raft() {
                              "member removed",
                              "change failed",
                              "lost disk replaced",
+                             "handed over",
                              "term led",
                              "entry applied"}) {
         names.push_back(name);
@@ -83,6 +84,7 @@ std::vector<std::string_view> expected_of_servers() {
                              "snapshot",
                              "install",
                              "lost disk replaced",
+                             "handed over",
                              "client closes",
                              "client drops",
                              "client falls silent",

@@ -23,6 +23,7 @@ const std::vector<SimulatedFaults::Kind>& SimulatedFaults::all() {
     static const std::vector<Kind> kinds{
         {"kill ordered", &F::kill},
         {"kill within ordered", &F::kill_within},
+        {"orderly end", &F::say_goodbye},
         {"power failure", &F::power_failure},
         {"cut one way", &F::cut_one_way},
         {"isolated", &F::isolate},
@@ -112,6 +113,17 @@ MemberId SimulatedFaults::other_than(MemberId member) {
 
 void SimulatedFaults::kill_within(Seat& victim) {
     victim.machine.doom_after(world_.dice.between(1, 15));
+}
+
+// As at the end of an agent: a leader hands over, and goes when another leads or after a while.
+void SimulatedFaults::say_goodbye(Seat& victim) {
+    if (!victim.is_running()) return;
+    victim.machine.post(0us, [this, &victim] {
+        if (victim.replica->hand_over()) world_.count("handed over", number(victim.id()));
+    });
+    world_.clock.after(world_.dice.time(5ms, 1000ms), [this, &victim] {
+        if (!over_) cluster_.kill(victim);
+    });
 }
 
 void SimulatedFaults::power_failure(Seat&) {

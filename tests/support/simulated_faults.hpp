@@ -42,6 +42,7 @@ private:
     void recover(Seat& seat);
     void kill(Seat& victim) { cluster_.kill(victim); }
     void kill_within(Seat& victim);
+    void say_goodbye(Seat& victim);
     void power_failure(Seat& victim);
     void cut_one_way(Seat& victim);
     void isolate(Seat& victim);

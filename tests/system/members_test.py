@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What a cluster of real agents does about its members by itself: one moves, loses its disk, is removed, says goodbye."""
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -64,8 +65,10 @@ class Members(ThreeServers):
         self.write("/meanwhile")
         lost.start()
 
-        wait_until("it votes again", lambda: self.found(leader, lost.peer_address).get("Role") == "voter"
-                   and self.found(leader, lost.peer_address)["ID"] != old, 30)
+        def is_replaced():
+            found = self.found(leader, lost.peer_address)
+            return found.get("Role") == "voter" and found["ID"] != old
+        wait_until("it votes again", is_replaced, 30)
         self.assertEqual(len(self.listed(leader)), 3)
         self.assertIn("takes its old place", leader.log())
         self.assertIn("in the place of member " + old, lost.log())
@@ -165,8 +168,8 @@ class Clients(ThreeServers):
             connection = http.client.HTTPConnection(host, agent.http_port, timeout=5)
             try:
                 connection.request("PUT", "/v1/agent/service/register", body)
-                reply = connection.getresponse()
-                return reply.read() == b"" and reply.status == 200
+                with contextlib.closing(connection.getresponse()) as reply:
+                    return reply.status == 200
             except OSError:
                 return False
         wait_until("it is registered", register, 15)
