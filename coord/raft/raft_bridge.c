@@ -352,7 +352,14 @@ static int receive_vote_request(struct Bridge* bridge,
     return error;
 }
 
-int bridge_receive(struct Bridge* bridge,
+// A follower that hears of a new term from anyone but its leader would go on taking the leader of the
+// old term for that of the new one.
+static void forget_leader_before(struct raft* raft, uint64_t term) {
+    if (raft_current_term(raft) == term || raft_state(raft) != RAFT_FOLLOWER) return;
+    raft->follower_state.current_leader.id = 0;
+}
+
+static int receive(struct Bridge* bridge,
                    uint64_t now_ms,
                    const struct BridgeMessage* from,
                    struct BridgeUpdate* update) {
@@ -411,6 +418,18 @@ int bridge_receive(struct Bridge* bridge,
     event.type = RAFT_RECEIVE;
     event.receive.message = &message;
     return step(bridge, now_ms, &event, NULL, update);
+}
+
+int bridge_receive(struct Bridge* bridge,
+                   uint64_t now_ms,
+                   const struct BridgeMessage* from,
+                   struct BridgeUpdate* update) {
+    const uint64_t term = raft_current_term(&bridge->raft);
+    const int error = receive(bridge, now_ms, from, update);
+    const bool is_leaders =
+        from->type == bridge_append_entries || from->type == bridge_install_snapshot;
+    if (!is_leaders) forget_leader_before(&bridge->raft, term);
+    return error;
 }
 
 int bridge_transfer(struct Bridge* bridge,
