@@ -150,11 +150,12 @@ copy_messages(struct Bridge* bridge, const struct raft_update* from, struct Brid
         bridge->messages = grown;
         bridge->message_capacity = count * 2;
     }
+    // Whoever has installed a snapshot and knows no leader meanwhile tells server 0: nobody.
     for (size_t i = 0; i < count; ++i) {
-        copy_message(&from->messages.batch[i], &bridge->messages[i]);
+        if (from->messages.batch[i].server_id == 0) continue;
+        copy_message(&from->messages.batch[i], &bridge->messages[to->message_count++]);
     }
     to->messages = bridge->messages;
-    to->message_count = count;
     return 0;
 }
 
