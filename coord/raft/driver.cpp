@@ -192,11 +192,28 @@ bool Driver::receive(Time now, const Message& message, Effects& effects) {
     // The engine looks into its candidate's state for these, whatever its state is.
     const bool is_vote = std::holds_alternative<RequestVoteResult>(message.body);
     if (is_vote && bridge_state(bridge_) != bridge_candidate) return true;
+    learn_term(now, message, effects);
     const auto plain = to_bridge(message);
     step({}, effects, [&](BridgeUpdate* u) {
         return bridge_receive(bridge_, engine_ms(now), &plain, u);
     });
     return true;
+}
+
+// libraft answers a pre-vote in the term that was asked for instead of its own. So of two members, one
+// with the longer log and one in the newer term, neither would ever be elected. Who asks for a
+// pre-vote is in the term before: that is told to the engine as the refusal that it should have got.
+void Driver::learn_term(Time now, const Message& message, Effects& effects) {
+    const auto* ask = std::get_if<RequestVote>(&message.body);
+    const bool is_candidate = bridge_state(bridge_) == bridge_candidate;
+    if (ask == nullptr || !ask->pre_vote || !is_candidate) return;
+    const Term theirs{number(message.term) - 1};
+    if (theirs <= term()) return;
+    const auto plain =
+        to_bridge(Message{message.peer, theirs, RequestVoteResult{false, true, 0, 0}});
+    step({}, effects, [&](BridgeUpdate* u) {
+        return bridge_receive(bridge_, engine_ms(now), &plain, u);
+    });
 }
 
 // libraft 0.22.1 records the index of the first entry of a message for a configuration anywhere in

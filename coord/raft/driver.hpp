@@ -166,6 +166,7 @@ private:
     void take_messages(const BridgeUpdate& update, Effects& effects);
     void take_install(const BridgeUpdate& update, Effects& effects);
     void receive_entries(Time now, const Message& message, Effects& effects);
+    void learn_term(Time now, const Message& message, Effects& effects);
     void apply(Time now, Effects& effects);
     void announce_role(Effects& effects);
     void vote_for_itself(Time now, Effects& effects);

@@ -625,6 +625,35 @@ TEST(Driver, each_configuration_of_a_message_is_told_to_the_engine_under_its_own
     EXPECT_EQ(effects.appends[1].first, Index{3});
 }
 
+TEST(Driver, a_candidate_with_a_longer_log_learns_the_term_of_one_with_a_newer_term) {
+    DriverOptions options;
+    options.id = one;
+    options.address = "host1";
+    Driver driver(options);
+    Effects effects;
+    driver.start(1000ms,
+                 {{Term{2}, {}},
+                  {},
+                  Index{1},
+                  {entry_of(Term{1}, EntryType::configuration, encode_configuration(voters(3))),
+                   entry_of(Term{2}, EntryType::command, "more")}},
+                 effects);
+    Effects suspicion;
+    driver.suspect(1001ms, suspicion);
+    const RequestVote ask{MemberId{2}, Index{1}, Term{1}, false, true};
+    Effects learnt;
+
+    ASSERT_TRUE(driver.receive(1002ms, {MemberId{2}, Term{6}, ask}, learnt));
+
+    ASSERT_TRUE(learnt.vote.has_value());
+    EXPECT_EQ(learnt.vote->term, Term{5});
+    EXPECT_EQ(learnt.vote->voted_for, MemberId{0});
+    Effects again;
+    driver.suspect(1003ms, again);
+    ASSERT_FALSE(again.messages.empty());
+    EXPECT_EQ(again.messages[0].term, Term{6});
+}
+
 TEST(Driver, a_message_against_the_protocol_is_refused) {
     Cluster cluster(3);
     Effects effects;
