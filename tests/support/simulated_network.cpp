@@ -133,6 +133,8 @@ void SimulatedNetwork::Endpoint::pull(const std::shared_ptr<Fetch>& fetch) {
 
 void SimulatedNetwork::Endpoint::open(const LinkPtr& link, MemberId peer) {
     if (!listener_) return;
+    // Its end has been told already.
+    if (link->is_broken) return network_.seek(machine_.id(), peer);
     if (const auto old = links_.find(peer); old != links_.end()) {
         const auto replaced = old->second;
         network_.break_link(replaced);
