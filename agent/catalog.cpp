@@ -65,13 +65,15 @@ struct Catalog::State {
               2,
               {.put = [this](const auto& znode) { put_below_services(znode); },
                .removed = [this](auto path, auto zxid) { removed_below_services(path, zxid); },
-               .settled = [this](auto zxid, bool) { settled(zxid); }}),
+               .settled = [this](auto zxid, bool) { settled(zxid); }},
+              coord::Removals::dated),
           nodes_cache(client,
                       std::string(nodes_root),
                       1,
                       {.put = [this](const auto& znode) { put_node(znode); },
                        .removed = [this](auto path, auto zxid) { removed_node(path, zxid); },
-                       .settled = [this](auto zxid, bool) { settled(zxid); }}) {}
+                       .settled = [this](auto zxid, bool) { settled(zxid); }},
+                      coord::Removals::dated) {}
 
     void put_below_services(const coord::CachedZnode& znode);
     void put_instance(const std::string& service, const coord::CachedZnode& znode);
@@ -99,6 +101,9 @@ struct Catalog::State {
     bool connected = false;
     bool synced = false;
     CatalogIndex index{};
+    CatalogIndex changed_at{};
+    CatalogIndex exactly_told{};
+    bool exact = false;
 
     Names<Service> services;
     Names<std::shared_ptr<const NodeView>> nodes;
@@ -235,8 +240,13 @@ void Catalog::State::settled(coord::Zxid zxid) {
     const bool first = !std::exchange(synced, true);
     const bool changed = !touched_services.empty() || !removed_services.empty() ||
                          !touched_nodes.empty() || !removed_nodes.empty();
-    if (!first && !changed) return;
-    index = std::max(index, to_index(zxid));
+    changed_at = to_index(std::max(services_cache.changed_at(), nodes_cache.changed_at()));
+    exact = services_cache.idle() && nodes_cache.idle();
+    // What was under way may turn out to be known already: that too is worth telling.
+    const bool told = !exact || changed_at == exactly_told;
+    if (!first && !changed && told) return;
+    if (exact) exactly_told = changed_at;
+    if (first || changed) index = std::max(index, to_index(zxid));
     auto publication = std::make_shared<Publication>();
     take_changes(*publication);
     publish(std::move(publication));
@@ -262,6 +272,8 @@ void Catalog::State::publish(std::shared_ptr<Publication> publication) {
     publication->index = index;
     publication->synced = synced;
     publication->connected = connected;
+    publication->exact = exact;
+    publication->changed_at = changed_at;
     published_index = static_cast<std::uint64_t>(index);
     publications.add();
     for (const auto& subscriber : subscribers) subscriber(publication);

@@ -63,6 +63,12 @@ struct Publication {
     CatalogIndex index{};
     bool synced = false;     // the first full read is done; before that nothing is known for sure
     bool connected = false;  // to the ensemble, at this moment; stale answers go on without
+    // Nothing more was under way: all that was published so far is what was registered at
+    // `changed_at`, no more and no less.
+    bool exact = false;
+    // The newest transaction that touched any service or node. Where it is exact it is a function of
+    // what is registered alone: all agents that know the same say the same.
+    CatalogIndex changed_at{};
     std::vector<std::shared_ptr<const ServiceView>> services;
     std::vector<std::string> removed_services;
     std::vector<std::shared_ptr<const NodeView>> nodes;

@@ -1,6 +1,7 @@
 #include "coord/recipe/tree_cache.hpp"
 
 #include "coord/base/log.hpp"
+#include "coord/proto/path.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -46,11 +47,16 @@ struct TreeCache::State : std::enable_shared_from_this<TreeCache::State> {
         bool reached = false;
     };
 
-    State(Client& owner, std::string path, std::size_t levels, TreeCacheCallbacks functions)
+    State(Client& owner,
+          std::string path,
+          std::size_t levels,
+          TreeCacheCallbacks functions,
+          Removals dating)
         : client(owner),
           root(std::move(path)),
           depth(levels),
           callbacks(std::move(functions)),
+          removals(dating),
           retry(owner.io()) {}
 
     void start();
@@ -76,6 +82,7 @@ struct TreeCache::State : std::enable_shared_from_this<TreeCache::State> {
     // What a read found.
     void take(const std::string& path, Result<ZnodeData> found, Zxid zxid);
     void take_children(const std::string& path, const std::vector<std::string>& names);
+    void note(Zxid zxid) { changed_at = std::max(changed_at, zxid); }
     void sweep();
 
     Task<void> catch_up();
@@ -88,6 +95,7 @@ struct TreeCache::State : std::enable_shared_from_this<TreeCache::State> {
     std::string root;
     std::size_t depth;
     TreeCacheCallbacks callbacks;
+    Removals removals;
 
     bool connected = false;
     bool stopped = false;
@@ -102,12 +110,14 @@ struct TreeCache::State : std::enable_shared_from_this<TreeCache::State> {
     std::uint64_t full_reads = 0;
     Zxid begun_at{};
     Zxid told{};
+    Zxid changed_at{};
     std::size_t batch_paths = batch_paths_max;
     std::size_t in_flight = 0;  // batches
     std::deque<std::string> to_read;
     std::deque<std::string> to_list;
     std::deque<std::string> dirty;
     std::unordered_set<std::string> dirty_set;
+    std::unordered_set<std::string> bereaved;  // of a child: its parent's stat says when
     asio::steady_timer retry;
     std::list<std::shared_ptr<Waiter>> waiters;
 };
@@ -151,6 +161,7 @@ void TreeCache::State::on_event(const WatcherEvent& event) {
     const auto at = level(event.path);
     if (at == 0 || at > depth) return;
     if (dirty_set.insert(event.path).second) dirty.push_back(event.path);
+    if (removed && removals == Removals::dated) bereaved.emplace(parent_path(event.path));
     begin_soon();
 }
 
@@ -182,6 +193,9 @@ void TreeCache::State::begin() {
     full = std::exchange(full_due, false);
     begun_at = client.last_zxid();
     to_read = std::exchange(dirty, {});
+    for (const auto& path : std::exchange(bereaved, {})) {
+        if (!dirty_set.contains(path)) to_read.push_back(path);
+    }
     dirty_set.clear();
     if (!full) return pump();
     to_read.clear();  // The full read comes across them.
@@ -200,6 +214,7 @@ Task<void> TreeCache::State::begin_full(std::uint64_t mine) {
         const auto children = co_await client.get_children(root);
         if (!current(mine)) co_return;
         if (children) {
+            note(children->stat.pzxid);
             take_children(root, children->names);
             co_return pump();
         }
@@ -284,6 +299,7 @@ void TreeCache::State::drop_round() {
     to_list.clear();
     dirty.clear();
     dirty_set.clear();
+    bereaved.clear();
 }
 
 void TreeCache::State::give_up(const Error& error) {
@@ -304,6 +320,10 @@ void TreeCache::State::give_up(const Error& error) {
 // ---- what a read found
 
 void TreeCache::State::take(const std::string& path, Result<ZnodeData> found, Zxid zxid) {
+    if (path == root) {
+        if (found) note(found->stat.pzxid);
+        return;
+    }
     const auto before = known.find(path);
     if (!found) {
         // Unreadable (no_auth) is gone for us, as it is for who asks.
@@ -313,6 +333,7 @@ void TreeCache::State::take(const std::string& path, Result<ZnodeData> found, Zx
         return;
     }
     const auto& stat = found->stat;
+    note(level(path) < depth ? std::max(stat.mzxid, stat.pzxid) : stat.mzxid);
     if (full && level(path) < depth && stat.num_children > 0) to_list.push_back(path);
     const bool news = before == known.end() || before->second.czxid != stat.czxid ||
                       before->second.mzxid != stat.mzxid;
@@ -378,13 +399,18 @@ void TreeCache::State::told_up_to(Zxid zxid) {
 TreeCache::TreeCache(Client& client,
                      std::string root,
                      std::size_t depth,
-                     TreeCacheCallbacks callbacks)
-    : state_(std::make_shared<State>(client, std::move(root), depth, std::move(callbacks))) {}
+                     TreeCacheCallbacks callbacks,
+                     Removals removals)
+    : state_(
+          std::make_shared<State>(client, std::move(root), depth, std::move(callbacks), removals)) {
+}
 
 TreeCache::~TreeCache() { stop(); }
 void TreeCache::start() { state_->start(); }
 void TreeCache::stop() { state_->stop(); }
 bool TreeCache::synced() const { return state_->synced; }
+bool TreeCache::idle() const { return state_->idle(); }
+Zxid TreeCache::changed_at() const { return state_->changed_at; }
 std::size_t TreeCache::size() const { return state_->known.size(); }
 
 Task<Result<void>> TreeCache::reached(Zxid zxid, std::chrono::milliseconds patience) {

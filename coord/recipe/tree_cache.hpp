@@ -38,10 +38,17 @@ struct TreeCacheCallbacks {
     std::function<void(Zxid zxid, bool synced)> settled;
 };
 
+// Whether changed_at() knows removals, which then cost the reading of their parents.
+enum class Removals { undated, dated };
+
 class TreeCache {
 public:
     // `depth`: levels below the root that are followed (1: its children only).
-    TreeCache(Client& client, std::string root, std::size_t depth, TreeCacheCallbacks callbacks);
+    TreeCache(Client& client,
+              std::string root,
+              std::size_t depth,
+              TreeCacheCallbacks callbacks,
+              Removals removals = Removals::undated);
     ~TreeCache();
     TreeCache(const TreeCache&) = delete;
     TreeCache& operator=(const TreeCache&) = delete;
@@ -52,6 +59,11 @@ public:
     void stop();
 
     [[nodiscard]] bool synced() const;
+    // All that was told is the tree as it is, as far as our server has told us: no event waits.
+    [[nodiscard]] bool idle() const;
+    // The newest transaction that created, changed or removed what is followed: with dated removals
+    // and while idle, a function of the tree alone, so the same for everybody who follows it.
+    [[nodiscard]] Zxid changed_at() const;
     [[nodiscard]] std::size_t size() const;
     // Completes once everything up to `zxid` has been told through `settled`, or with
     // operation_timeout after `patience`. For read-your-writes.

@@ -153,6 +153,46 @@ TEST_F(CatalogTest, takes_its_indexes_from_the_zxids) {
     EXPECT_GT(catalog_->find_service("web")->index, index_of(set)) << "a removal counts";
 }
 
+TEST_F(CatalogTest, all_who_know_the_same_date_it_the_same) {
+    start();
+    put(instance("web", "a", "host1"));
+    put(instance("web", "b", "host1"));
+    put(test_node("host1"));
+    remove("/services/web/a@host1");
+    const auto removed = writer_.last_zxid();
+    create("/elsewhere", "");
+    ASSERT_TRUE(reached());
+
+    coord::Client late(io_, {.connect = address_of(core_), .resume = {}});
+    Catalog fresh(late);
+    std::shared_ptr<const Publication> last;
+    fresh.subscribe([&](const auto& published) { last = published; });
+    fresh.start();
+    late.start();
+
+    ASSERT_TRUE(run_until(io_, [&] { return last && last->synced && last->exact; }));
+    EXPECT_EQ(last->changed_at, index_of(removed));
+    ASSERT_TRUE(run_until(io_, [&] { return publications_.back()->exact; }));
+    EXPECT_EQ(publications_.back()->changed_at, index_of(removed));
+    fresh.stop();
+    late.abandon();
+}
+
+TEST_F(CatalogTest, under_churn_it_tells_when_it_is_exact_and_ends_so) {
+    start();
+    for (int i = 0; i < 300; ++i) put(instance("web", std::to_string(i % 7), "host1"));
+    const auto last = writer_.last_zxid();
+    ASSERT_TRUE(reached());
+
+    ASSERT_TRUE(run_until(io_, [&] { return publications_.back()->exact; }));
+    EXPECT_EQ(publications_.back()->changed_at, index_of(last));
+    auto before = CatalogIndex{};
+    for (const auto& publication : publications_) {
+        EXPECT_GE(publication->changed_at, before);
+        before = publication->changed_at;
+    }
+}
+
 TEST_F(CatalogTest, never_goes_back_and_publishes_only_what_changed) {
     start();
     put(instance("web", "a", "host1"));

@@ -72,6 +72,8 @@ inline agent::Publication publication(std::uint64_t index) {
     result.index = agent::CatalogIndex{index};
     result.synced = true;
     result.connected = true;
+    result.exact = true;
+    result.changed_at = result.index;
     return result;
 }
 

@@ -115,7 +115,8 @@ protected:
     }
 
     void follow(std::size_t depth) {
-        cache = std::make_unique<TreeCache>(*watcher, root, depth, mirror.callbacks());
+        cache =
+            std::make_unique<TreeCache>(*watcher, root, depth, mirror.callbacks(), Removals::dated);
         cache->start();
     }
     void await_synced() {
@@ -227,6 +228,34 @@ TEST_P(TreeCacheTest, settles_at_the_zxid_of_a_multi_only_when_all_of_it_is_told
     }
     EXPECT_GE(mirror.settled_at, zxid);
     EXPECT_EQ(mirror.told.size(), 20U);
+}
+
+TEST_P(TreeCacheTest, dates_its_last_change_as_one_does_who_reads_only_now) {
+    follow(2);
+    await_synced();
+    for (const auto* path : {"/a", "/a/x", "/a/y", "/b", "/b/z"}) create(path);
+    set("/a/y", "1");
+    const auto dated = [&](auto change) {
+        change();
+        const auto zxid = writer->last_zxid();
+        run_task(io, writer->create(root + "-elsewhere", "", CreateMode::ephemeral)).value();
+        run_task(io, writer->remove(root + "-elsewhere")).value();
+        await_reached();
+        const auto late = open(ensemble->address());
+        TreeCache fresh(*late, root, 2, {}, Removals::dated);
+        fresh.start();
+        EXPECT_TRUE(run_until(io, [&] { return fresh.synced() && fresh.idle(); }));
+        EXPECT_EQ(fresh.changed_at(), zxid);
+        fresh.stop();
+        EXPECT_TRUE(run_until(io, [&] { return cache->idle(); }));
+        return cache->changed_at() == zxid;
+    };
+
+    EXPECT_TRUE(dated([&] { remove("/a/x"); })) << "a removal is in its parent's stat";
+    EXPECT_TRUE(dated([&] { set("/b/z", "2"); }));
+    EXPECT_TRUE(dated([&] { remove("/b/z"); }));
+    EXPECT_TRUE(dated([&] { remove("/b"); })) << "as that of a parent is in the root's";
+    EXPECT_TRUE(dated([&] { create("/c"); }));
 }
 
 TEST_P(TreeCacheTest, ignores_what_is_below_its_depth) {
