@@ -102,7 +102,6 @@ struct Catalog::State {
     bool synced = false;
     CatalogIndex index{};
     CatalogIndex changed_at{};
-    CatalogIndex exactly_told{};
     bool exact = false;
 
     Names<Service> services;
@@ -243,9 +242,7 @@ void Catalog::State::settled(coord::Zxid zxid) {
     changed_at = to_index(std::max(services_cache.changed_at(), nodes_cache.changed_at()));
     exact = services_cache.idle() && nodes_cache.idle();
     // What was under way may turn out to be known already: that too is worth telling.
-    const bool told = !exact || changed_at == exactly_told;
-    if (!first && !changed && told) return;
-    if (exact) exactly_told = changed_at;
+    if (!first && !changed && !exact) return;
     if (first || changed) index = std::max(index, to_index(zxid));
     auto publication = std::make_shared<Publication>();
     take_changes(*publication);
@@ -371,6 +368,12 @@ void Catalog::set_connected(bool connected) {
 bool Catalog::synced() const { return state_->synced; }
 
 CatalogIndex Catalog::index() const { return state_->index; }
+
+std::optional<CatalogIndex> Catalog::exact_at() const {
+    const auto& s = *state_;
+    const bool idle = s.services_cache.idle() && s.nodes_cache.idle();
+    return s.synced && s.exact && idle ? std::optional(s.changed_at) : std::nullopt;
+}
 
 std::shared_ptr<const ServiceView> Catalog::find_service(std::string_view name) const {
     const auto found = state_->services.find(name);

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,6 +101,8 @@ public:
 
     [[nodiscard]] bool synced() const;
     [[nodiscard]] CatalogIndex index() const;
+    // Publication::changed_at, if what is known is exact at this moment.
+    [[nodiscard]] std::optional<CatalogIndex> exact_at() const;
     [[nodiscard]] std::shared_ptr<const ServiceView> find_service(std::string_view name) const;
     [[nodiscard]] std::shared_ptr<const NodeView> find_node(std::string_view name) const;
     // Completes once the catalog has published everything up to `zxid`.

@@ -94,6 +94,13 @@ struct DnsUpdateConfig {
     bool may_remove_registered = false;
 };
 
+// [[dns.transfer]]: secondaries of our zones.
+struct DnsTransferConfig {
+    std::vector<std::string> to;           // prefixes they ask from
+    std::string key = {};                  // a dns.key that they sign with; empty: none is needed
+    std::vector<std::string> notify = {};  // "10.0.0.53:53": who is told of each new serial
+};
+
 struct DnsConfig {
     bool enabled = true;
     std::vector<std::string> listen{"127.0.0.1:8600"};
@@ -113,6 +120,10 @@ struct DnsConfig {
     std::vector<DnsRecordConfig> records;
     std::vector<DnsKeyConfig> keys;
     std::vector<DnsUpdateConfig> updates;
+    std::vector<DnsTransferConfig> transfers;  // none: no zone is transferred
+    std::size_t transfers_max = 10;            // at a time
+    std::size_t transfer_records_max = 100;    // of a set: BIND's secondaries take no more
+    std::size_t transfer_journal_bytes_max = std::size_t{64} << 20U;
     std::vector<std::string> allow = private_networks;  // who is answered; this host always is
     // Whose addresses nobody forges: no limits of rate or size.
     std::vector<std::string> trusted = private_networks;

@@ -1,7 +1,8 @@
 #include "agent/config_dns.hpp"
 
-#include "agent/config_dns_keys.hpp"
 #include "agent/config_dns_forward.hpp"
+#include "agent/config_dns_keys.hpp"
+#include "agent/config_dns_transfer.hpp"
 #include "agent/endpoint.hpp"
 
 namespace agent {
@@ -94,6 +95,7 @@ void read_dns(TableReader& in, DnsConfig& dns) {
     read_dns_records(in, dns);
     read_dns_keys(in, dns);
     read_dns_updates(in, dns);
+    read_dns_transfers(in, dns);
     read_dns_limits(in, dns);
     read_dns_tls(in, dns, address);
     if (const auto* table = in.take_table("forward")) {

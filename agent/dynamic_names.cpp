@@ -101,7 +101,8 @@ struct DynamicNames::State {
                 1,
                 {.put = [this](const auto& znode) { put(znode); },
                  .removed = [this](auto path, auto) { removed(path); },
-                 .settled = [this](auto zxid, bool synced) { settled(zxid, synced); }}) {}
+                 .settled = [this](auto zxid, bool synced) { settled(zxid, synced); }},
+                coord::Removals::dated) {}
 
     void put(const coord::CachedZnode& znode);
     void removed(std::string_view path);
@@ -138,7 +139,8 @@ void DynamicNames::State::removed(std::string_view path) {
 }
 
 void DynamicNames::State::settled(coord::Zxid zxid, bool synced) {
-    if (!synced || (touched.empty() && published)) return;
+    // Where nothing changed it is told that nothing is under way any more.
+    if (!synced || (touched.empty() && published && !cache.idle())) return;
     published = true;
     auto publication = std::make_shared<DynamicPublication>();
     publication->index = CatalogIndex{static_cast<std::uint64_t>(static_cast<std::int64_t>(zxid))};
@@ -168,6 +170,12 @@ coord::Task<coord::Result<void>> DynamicNames::reached(coord::Zxid zxid,
     const auto state = state_;
     assert(state->owner.here());
     co_return co_await state->cache.reached(zxid, patience);
+}
+
+std::optional<CatalogIndex> DynamicNames::exact_at() const {
+    const auto& s = *state_;
+    if (!s.published || !s.touched.empty() || !s.cache.idle()) return std::nullopt;
+    return CatalogIndex{static_cast<std::uint64_t>(s.cache.changed_at())};
 }
 
 bool DynamicNames::is_full() const { return state_->names.size() >= dynamic_names_max; }

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +71,8 @@ public:
     // Completes once everything up to `zxid` was published.
     coord::Task<coord::Result<void>> reached(coord::Zxid zxid, std::chrono::milliseconds patience);
     [[nodiscard]] bool is_full() const;
+    // The newest transaction that changed a name, if all that there is has been told.
+    [[nodiscard]] std::optional<CatalogIndex> exact_at() const;
     // Of any thread.
     [[nodiscard]] std::vector<coord::Metric> metrics() const;
 

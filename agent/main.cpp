@@ -253,7 +253,16 @@ private:
                 .address = config_.address,
                 .version = ROSTER_VERSION,
                 .unix_seconds = [] { return static_cast<std::uint32_t>(wall_clock_ms() / 1000); },
-                .updates = dns::UpdateBackend{io_, *dynamic_entries_, wall_clock_ms}};
+                .updates = dns::UpdateBackend{io_, *dynamic_entries_, wall_clock_ms},
+                .exact_at = [this] { return exact_at(); }};
+    }
+
+    // All that is published is what the core had then: nothing is under way.
+    [[nodiscard]] std::optional<agent::CatalogIndex> exact_at() const {
+        const auto catalog = catalog_->exact_at();
+        const auto names = dynamic_names_->exact_at();
+        if (!catalog || !names) return std::nullopt;
+        return std::max(*catalog, *names);
     }
 
     http::ServerOptions http_options() {

@@ -52,6 +52,8 @@ public:
     }
 
     [[nodiscard]] std::size_t count() const { return count_; }
+    // One of them, as it was added: a pointer to the question's name, then TYPE and so on.
+    [[nodiscard]] Octets record(std::size_t i) const;
     bool operator==(const Answer& other) const;
 
 private:
@@ -74,7 +76,6 @@ private:
     [[nodiscard]] const std::uint8_t* body() const {
         return reinterpret_cast<const std::uint8_t*>(sums() + (weighted_ ? count_ : 0));
     }
-    [[nodiscard]] Octets record(std::size_t i) const;
     [[nodiscard]] bool has_weight(std::size_t i) const {
         return sums()[i] != (i == 0 ? 0 : sums()[i - 1]);
     }

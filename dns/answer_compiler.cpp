@@ -1,12 +1,14 @@
 #include "dns/answer_compiler.hpp"
 
+#include "dns/zone_serial.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace dns {
 
 AnswerCompiler::AnswerCompiler(AnswerTable& table, const Grammar& grammar, CompilerOptions options)
-    : compilation_{table, grammar, std::move(options)} {}
+    : compilation_{{table, options.draft}, grammar, std::move(options)} {}
 
 void AnswerCompiler::apply(const agent::Publication& publication) {
     for (const auto& node : publication.nodes) nodes_.update(node);
@@ -20,7 +22,7 @@ void AnswerCompiler::apply(const agent::Publication& publication) {
     });
     const auto known = publication.connected ? Freshness::current : Freshness::stale;
     freshness_ = publication.synced ? known : Freshness::unsynced;
-    commit(publication.index);
+    commit(publication.exact ? std::optional(publication.changed_at) : std::nullopt);
 }
 
 void AnswerCompiler::apply(const agent::DynamicPublication& publication) {
@@ -29,11 +31,14 @@ void AnswerCompiler::apply(const agent::DynamicPublication& publication) {
     commit(publication.index);
 }
 
-// The serial never goes back, whichever of the two was told of last.
-void AnswerCompiler::commit(agent::CatalogIndex index) {
-    index_ = std::max(index_, index);
+// What was told of last knows nothing of what is under way to the other: that is asked for.
+void AnswerCompiler::commit(std::optional<agent::CatalogIndex> told) {
+    const auto& ask = compilation_.options.exact_at;
+    exact_at_ = ask ? ask() : told;
     const bool is_whole = knows_dynamic_names_ || !compilation_.options.awaits_dynamic_names;
-    compilation_.table.commit(static_cast<std::uint32_t>(index_),
+    if (freshness_ == Freshness::unsynced || !is_whole) exact_at_.reset();
+    if (exact_at_) index_ = std::max(index_, *exact_at_);
+    compilation_.table.commit(exact_at_ ? std::optional(serial_of(index_)) : std::nullopt,
                               is_whole ? freshness_ : Freshness::unsynced);
 }
 

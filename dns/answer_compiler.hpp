@@ -17,6 +17,8 @@
 #include "dns/reverse_names.hpp"
 #include "dns/service_names.hpp"
 
+#include <optional>
+
 namespace dns {
 
 class AnswerCompiler {
@@ -28,17 +30,20 @@ public:
 
     void apply(const agent::Publication& publication);
     void apply(const agent::DynamicPublication& publication);
+    // Where what was applied so far is exactly what the core had at one transaction: that one.
+    [[nodiscard]] std::optional<agent::CatalogIndex> exact_at() const { return exact_at_; }
     [[nodiscard]] const CompilerCounters& counters() const { return compilation_.counters; }
 
 private:
-    void commit(agent::CatalogIndex index);
+    void commit(std::optional<agent::CatalogIndex> told);
 
     Compilation compilation_;
     ReverseNames reverse_{compilation_};
     NodeNames nodes_{compilation_, reverse_};
     ServiceNames services_{compilation_, reverse_};
     DynamicAnswers dynamic_{compilation_};
-    agent::CatalogIndex index_{};                // the newest of both
+    std::optional<agent::CatalogIndex> exact_at_;
+    agent::CatalogIndex index_{};                // the newest of those
     Freshness freshness_ = Freshness::unsynced;  // of the catalog
     bool knows_dynamic_names_ = false;
 };

@@ -171,7 +171,7 @@ AnswerTable::~AnswerTable() {
     for (std::size_t i = 0; i <= slots->mask; ++i) {
         if (auto* node = Slots::node_of(slots->words[i].load())) garbage().nodes.push_back(node);
     }
-    commit(serial(), freshness());
+    commit(freshness());
     urcu_qsbr_barrier();
 }
 
@@ -309,8 +309,7 @@ void AnswerTable::release(Space space, std::string_view key) {
     close_unneeded(*node);
 }
 
-void AnswerTable::commit(std::uint32_t serial, Freshness freshness) {
-    serial_.store(serial, std::memory_order_release);
+void AnswerTable::commit(Freshness freshness) {
     if (freshness == Freshness::unsynced && freshness_ != freshness) freshness = Freshness::stale;
     freshness_.store(freshness, std::memory_order_release);
     if (!garbage_) return;

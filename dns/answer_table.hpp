@@ -79,9 +79,15 @@ public:
     // The name exists, though it owns nothing, until as many releases. Ancestors are held.
     void hold(Space space, std::string_view key);
     void release(Space space, std::string_view key);
-    // Ends a round of changes: the serial is that of the zones from now on, and what was replaced is
-    // freed once no reader can see it any more. Once synced, the table is so for ever.
-    void commit(std::uint32_t serial, Freshness freshness);
+    // Ends a round of changes: what was replaced is freed once no reader can see it any more. Once
+    // synced, the table is so for ever.
+    void commit(Freshness freshness);
+    void commit(std::uint32_t serial, Freshness freshness) {
+        set_serial(serial);
+        commit(freshness);
+    }
+    // That of the zones from now on. Of any thread.
+    void set_serial(std::uint32_t serial) { serial_.store(serial, std::memory_order_release); }
 
     // Inside a ReadSection. Null: no such name. A reader with several names at hand hides the way
     // to memory: it takes all hashes and fetches all slots, then all names, before it finds any.

@@ -8,11 +8,14 @@
 #include "coord/base/metrics.hpp"
 #include "dns/answer_table.hpp"
 #include "dns/grammar.hpp"
+#include "dns/name_writer.hpp"
 #include "dns/selection.hpp"
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,6 +39,10 @@ struct CompilerOptions {
     // Keys of names of the configuration: no dynamic one takes their place.
     std::set<Labels> static_names = {};
     bool awaits_dynamic_names = false;  // before they were told nothing is known for sure
+    // Of the catalog and the dynamic names together: see AnswerCompiler::exact_at(). Empty: what is
+    // published says it for both.
+    std::function<std::optional<agent::CatalogIndex>()> exact_at = {};
+    ZoneDraft* draft = nullptr;  // of zones that are transferred; null: none are
 };
 
 struct CompilerCounters {
@@ -48,7 +55,7 @@ struct CompilerCounters {
 };
 
 struct Compilation {
-    AnswerTable& table;
+    NameWriter table;
     const Grammar& grammar;
     CompilerOptions options;
     CompilerCounters counters = {};

@@ -54,6 +54,27 @@ bool compose(Octets service, Octets tag, Place& place) {
     return true;
 }
 
+// What may stand below the domain for a key: web.service is _web._tcp.service and _web._tcp too,
+// primary.web.service is _web._primary.service and _web._primary.
+std::vector<Labels> spelled_below(std::string_view key) {
+    std::vector<Labels> spelled{Labels(key)};
+    if (!key.ends_with(service_label)) return spelled;
+    std::vector<std::string_view> labels;
+    for (auto rest = key.substr(0, key.size() - service_label.size()); !rest.empty();) {
+        const std::size_t end = 1U + static_cast<std::uint8_t>(rest[0]);
+        labels.push_back(rest.substr(1, end - 1));
+        rest.remove_prefix(end);
+    }
+    if (labels.empty() || labels.size() > 2) return spelled;
+    Labels composed;
+    const auto tag = labels.size() == 1 ? "tcp" : labels[0];
+    if (!append_label(composed, "_" + std::string(labels.back()))) return spelled;
+    if (!append_label(composed, "_" + std::string(tag))) return spelled;
+    spelled.push_back(composed + std::string(service_label));
+    spelled.push_back(composed);
+    return spelled;
+}
+
 // b.a.web.service and a.b.a.web.service become a.b.web.service. False, and the name as it is, if it
 // has too many tags to be a key.
 bool compose(const QueryName& name, std::size_t tags, Place& place) {
@@ -89,17 +110,23 @@ Grammar::Grammar(std::string_view domain,
         throw std::runtime_error("datacenter \"" + std::string(datacenter) + "\" is no DNS label");
     }
     forward_ = {Space::forward, fold(*apex)};
-    add_reverse(*parse_prefix("127.0.0.0/8"));
-    add_reverse(*parse_prefix("::1/128"));
+    number(forward_);
+    add_reverse(*parse_prefix("127.0.0.0/8"), false);
+    add_reverse(*parse_prefix("::1/128"), false);
     for (const auto& text : reverse_prefixes) {
         const auto prefix = parse_prefix(text);
         if (!prefix) throw std::runtime_error("dns.reverse: \"" + text + "\" is no address prefix");
-        add_reverse(*prefix);
+        add_reverse(*prefix, true);
     }
 }
 
+void Grammar::number(Zone& zone) {
+    zone.number = static_cast<std::uint16_t>(zones_.size());
+    zones_.push_back(&zone);
+}
+
 // A prefix that does not end at an octet (nibble) is several zones: at most 128 (8).
-void Grammar::add_reverse(const IpPrefix& prefix) {
+void Grammar::add_reverse(const IpPrefix& prefix, bool is_numbered) {
     const std::size_t unit_bits = prefix.address.is_v4() ? 8 : 4;
     const std::size_t units = (prefix.bits + unit_bits - 1) / unit_bits;
     const std::size_t zones = std::size_t{1} << (units * unit_bits - prefix.bits);
@@ -115,7 +142,8 @@ void Grammar::add_reverse(const IpPrefix& prefix) {
         }
         Labels apex = reverse_labels(address, units);
         apex += arpa;
-        reverse_.emplace(apex, Zone{Space::reverse, apex});
+        const auto [zone, is_new] = reverse_.emplace(apex, Zone{Space::reverse, apex});
+        if (is_new && is_numbered) number(zone->second);
     }
 }
 
@@ -186,6 +214,39 @@ void Grammar::locate_reverse(const QueryName& name, Place& place) const {
         place.key = name.whole().first(name.bytes - arpa.size());
         return;
     }
+}
+
+const Zone* Grammar::zone_of(Space space, std::string_view key) const {
+    if (space == Space::forward) return &forward_;
+    const auto whole = Labels(key).append(arpa);
+    QueryName name;
+    Place place;
+    if (!read_name(octets(whole), 0, name)) return nullptr;
+    locate(name, place);
+    return place.kind == Place::Kind::outside ? nullptr : place.zone;
+}
+
+std::vector<Labels> Grammar::spellings(Space space, std::string_view key) const {
+    std::vector<Labels> wholes;
+    if (space == Space::reverse) {
+        wholes.push_back(Labels(key).append(arpa));
+    } else {
+        Labels datacenter;
+        append_label(datacenter, datacenter_label_);
+        for (const auto& below : spelled_below(key)) {
+            wholes.push_back(below + forward_.apex);
+            wholes.push_back(below + datacenter + forward_.apex);
+        }
+    }
+    // The other direction decides: a name is a spelling of the key it leads to.
+    std::erase_if(wholes, [&](const auto& whole) {
+        QueryName name;
+        Place place;
+        if (!read_name(octets(whole), 0, name)) return true;
+        locate(name, place);
+        return place.kind != Place::Kind::address && text(place.key) != key;
+    });
+    return wholes;
 }
 
 std::optional<Labels> Grammar::service_key(std::string_view service) {

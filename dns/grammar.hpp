@@ -37,6 +37,8 @@ enum class Space : std::uint8_t { forward, reverse };
 struct Zone {
     Space space = Space::forward;
     Labels apex;  // lower-case, complete
+    // Among zones(); none: of loopback, where every host is its own.
+    std::optional<std::uint16_t> number = {};
 };
 
 struct Place {
@@ -62,6 +64,8 @@ public:
     Grammar(std::string_view domain,
             std::string_view datacenter,
             const std::vector<std::string>& reverse_prefixes);
+    Grammar(const Grammar&) = delete;  // zones_ points into it
+    Grammar& operator=(const Grammar&) = delete;
 
     // `place` points into `name` afterwards.
     void locate(const QueryName& name, Place& place) const;
@@ -69,6 +73,13 @@ public:
     [[nodiscard]] bool is_ours(const IpAddress& address) const;
 
     [[nodiscard]] const Labels& domain() const { return forward_.apex; }
+    // Those that can be transferred: the domain first, then the reverse zones of the configuration.
+    [[nodiscard]] const std::vector<const Zone*>& zones() const { return zones_; }
+    // Null if the key is in none.
+    [[nodiscard]] const Zone* zone_of(Space space, std::string_view key) const;
+    // Every name that is answered from this key, complete and lower-case; of several tags only in
+    // the key's own order.
+    [[nodiscard]] std::vector<Labels> spellings(Space space, std::string_view key) const;
 
     // Keys, lower-case; empty if DNS cannot carry the name.
     static std::optional<Labels> service_key(std::string_view service);
@@ -102,7 +113,8 @@ public:
 private:
     void locate_forward(const QueryName& name, std::size_t labels, Place& place) const;
     void locate_reverse(const QueryName& name, Place& place) const;
-    void add_reverse(const IpPrefix& prefix);
+    void add_reverse(const IpPrefix& prefix, bool is_numbered);
+    void number(Zone& zone);
     [[nodiscard]] std::optional<Labels> target(std::optional<Labels> labels) const;
 
     Zone forward_;
@@ -110,6 +122,7 @@ private:
     std::string datacenter_label_;  // lower-case
     std::map<Labels, Zone, std::less<>> reverse_;
     std::vector<IpPrefix> prefixes_;
+    std::vector<const Zone*> zones_;
 };
 
 }  // namespace dns

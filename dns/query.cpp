@@ -99,6 +99,8 @@ QueryFault read_records(Octets message, std::size_t at, Query& query) {
             if (fault == QueryFault::format_error) return fault;
         } else if (!is_sound_tsig(message, record, i + 1 == all)) {
             return QueryFault::format_error;
+        } else {
+            query.is_signed = true;
         }
     }
     return fault;
@@ -133,6 +135,7 @@ QueryFault parse_query(Octets message, Query& query) {
     // AA, TC, RA, Z, AD and RCODE are ignored.
     if (!read_question(message, query)) return QueryFault::format_error;
     query.edns = {};
+    query.is_signed = false;
     // RFC 1995 §3: only IXFR brings a record, its SOA, in the authority section.
     if (read_u16(message, 6) != 0) return QueryFault::format_error;
     if (read_u16(message, 8) != 0 && query.type != rr::ixfr) return QueryFault::format_error;

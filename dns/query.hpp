@@ -67,6 +67,7 @@ inline constexpr std::uint16_t nxname = 128;
 inline constexpr std::uint16_t tkey = 249;
 inline constexpr std::uint16_t tsig = 250;
 inline constexpr std::uint16_t ixfr = 251;
+inline constexpr std::uint16_t axfr = 252;
 inline constexpr std::uint16_t maila = 254;
 inline constexpr std::uint16_t any = 255;
 }  // namespace rr
@@ -93,6 +94,7 @@ struct Edns {
 struct Query {
     QueryName name;
     bool has_question = true;  // RFC 7873 §5.4: a query for nothing but a cookie has none
+    bool is_signed = false;    // TSIG, RFC 8945
     std::uint16_t type = 0;
     std::uint16_t klass = 0;
     std::size_t question_end = 0;

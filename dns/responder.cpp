@@ -1,5 +1,7 @@
 #include "dns/responder.hpp"
 
+#include "dns/apex.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -13,12 +15,8 @@ namespace {
 constexpr std::size_t udp_bytes_min = 512;  // RFC 1035 §4.2.1, and RFC 6891 §6.2.3 for less
 constexpr std::size_t message_bytes_max = 65'535;
 constexpr std::size_t opt_bytes = 11;
-constexpr std::uint32_t apex_ttl = 3600;
 constexpr std::size_t cname_hops_max = 8;
 constexpr std::chrono::seconds stale_ttl{30};  // RFC 8767 §4
-
-constexpr std::string_view ns_label{"\2ns"};
-constexpr std::string_view hostmaster_label{"\12hostmaster"};
 
 struct SlotOfType {
     std::uint16_t type;
@@ -57,8 +55,8 @@ Rcode check_type(std::uint16_t type) {
     if (type == rr::opt || type == rr::tkey || type == rr::tsig || type == rr::nxname) {
         return Rcode::format_error;
     }
-    // Transfers and the mail-box groups (MAILA, MAILB).
-    if (type >= rr::ixfr && type <= rr::maila) return Rcode::not_implemented;
+    // The mail-box groups (MAILA, MAILB).
+    if (type > rr::axfr && type <= rr::maila) return Rcode::not_implemented;
     return Rcode::no_error;
 }
 
@@ -167,12 +165,20 @@ void Responder::write(Exchange& exchange, const Transport& transport, Random& ra
     if (query.edns.present && exchange.fault == QueryFault::none) {
         describe(exchange.query.edns, exchange.has_good_cookie, exchange.client, transport, opt);
     }
-    const auto limit = limit_of(query.edns, transport, exchange.verified);
-    ReplyDraft draft(exchange.buffer, std::min(limit, exchange.buffer.size()), query, opt);
+    const auto signature = check_signature(exchange);
+    if (signature && signature->rcode() == Rcode::format_error) {
+        return finish(reply_with_header(exchange.buffer, Rcode::format_error));
+    }
+    auto limit =
+        std::min(limit_of(query.edns, transport, exchange.verified), exchange.buffer.size());
+    if (signature) limit = std::max(limit - signature->bytes_max(), udp_bytes_min);
+    ReplyDraft draft(exchange.buffer, limit, query, opt);
     if (exchange.fault == QueryFault::bad_version) {
         draft.fail(Rcode::bad_version);
     } else if (exchange.fault == QueryFault::bad_option) {
         draft.fail(Rcode::format_error);
+    } else if (signature && signature->rcode() != Rcode::no_error) {
+        draft.fail(signature->rcode());
     } else {
         answer(exchange, transport, draft, random);
     }
@@ -180,8 +186,16 @@ void Responder::write(Exchange& exchange, const Transport& transport, Random& ra
         return finish({.type = query.type, .has_cookie = query.edns.has_cookie, .forward = true});
     }
     finish(draft.finish());
+    if (signature) signature->sign(exchange.buffer, exchange.reply, exchange.client.now);
     exchange.reply.verified = exchange.verified;
     if (!exchange.verified) exchange.reply.subject = subject_of(exchange);
+}
+
+// It has to be looked at before the reply is written over it.
+std::unique_ptr<SignedQuery> Responder::check_signature(const Exchange& exchange) const {
+    if (!exchange.query.is_signed || options_.keys == nullptr) return nullptr;
+    return std::make_unique<SignedQuery>(
+        exchange.buffer.first(exchange.query_bytes), *options_.keys, exchange.client.now);
 }
 
 // What the client can take, but no more than we say in EDNS, nor than a stranger may be sent.
@@ -251,6 +265,9 @@ void Responder::answer(Exchange& exchange,
         return answer_chaos(query, local || options_.version_for_all, draft);
     }
     if (query.klass != class_in) return draft.fail(Rcode::refused);
+    if (query.type == rr::axfr || query.type == rr::ixfr) {
+        return answer_transfer(exchange, transport, draft);
+    }
     const Rcode type_error = check_type(query.type);
     if (query.type == rr::nxname) draft.explain(ExtendedError::invalid_type);
     if (type_error == Rcode::not_implemented) draft.explain(ExtendedError::not_supported);
@@ -259,6 +276,30 @@ void Responder::answer(Exchange& exchange,
         options_.forwards && (local || contains(options_.recursion, exchange.client.address));
     if (recursive) draft.set_recursive();
     answer_zones(exchange, draft, recursive, random);
+}
+
+// Transfers over TCP go another way (TcpListener), if there are any. Over UDP there is no AXFR
+// (RFC 5936 §4.2), and IXFR is answered with the SOA alone: so it may be, and the client comes again
+// over TCP if it is an older one that it has (RFC 1995 §2).
+void Responder::answer_transfer(const Exchange& exchange,
+                                const Transport& transport,
+                                ReplyDraft& draft) const {
+    if (transport.tcp || !contains(options_.transfer_to, exchange.client.address)) {
+        draft.explain(ExtendedError::prohibited);
+        return draft.fail(Rcode::refused);
+    }
+    if (exchange.query.type == rr::axfr) {
+        draft.explain(ExtendedError::not_supported);
+        return draft.fail(Rcode::not_implemented);
+    }
+    if (exchange.place.kind != Place::Kind::apex) return draft.fail(Rcode::not_auth);
+    if (table_.freshness() == Freshness::unsynced) {
+        draft.explain(ExtendedError::not_ready);
+        return draft.fail(Rcode::server_failure);
+    }
+    draft.set_authoritative(true);
+    draft.anchors.apex = draft.anchors.owner + exchange.place.apex_at;
+    add_soa(Section::answer, *exchange.place.zone, apex::ttl, draft);
 }
 
 void Responder::answer_chaos(const Query& query, bool tell_version, ReplyDraft& draft) const {
@@ -439,7 +480,7 @@ bool Responder::answer_place(std::uint16_t type,
     }
     // RFC 2308 §3: the SOA of a negative answer has the time it may be cached for.
     const auto ttl = static_cast<std::uint32_t>(options_.negative_ttl.count());
-    add_soa(Section::authority, *place.zone, std::min(ttl, apex_ttl), draft);
+    add_soa(Section::authority, *place.zone, std::min(ttl, apex::ttl), draft);
     return false;
 }
 
@@ -449,16 +490,16 @@ bool Responder::answer_apex(std::uint16_t type,
                             ReplyDraft& draft,
                             Random& random) const {
     if (type == rr::soa || type == rr::any) {
-        add_soa(Section::answer, *place.zone, apex_ttl, draft);
+        add_soa(Section::answer, *place.zone, apex::ttl, draft);
         return true;
     }
     if (type != rr::ns) return false;
     Rdata rdata;
-    rdata.add(ns_label);
+    rdata.add(apex::name_server);
     add_domain(*place.zone, draft, rdata);
     const std::size_t target_at = draft.at() + 12;
-    draft.add(Section::answer, draft.anchors.owner, rr::ns, class_in, apex_ttl, rdata.octets());
-    const auto* server = table_.find(Space::forward, octets(ns_label));
+    draft.add(Section::answer, draft.anchors.owner, rr::ns, class_in, apex::ttl, rdata.octets());
+    const auto* server = table_.find(Space::forward, octets(apex::name_server));
     if (server == nullptr || place.zone->space != Space::forward) return true;
     for (const auto slot : {Slot::a, Slot::aaaa}) {
         const auto* address = server->find(slot);
@@ -497,14 +538,14 @@ void Responder::add_soa(Section section,
                         std::uint32_t ttl,
                         ReplyDraft& draft) const {
     Rdata rdata;
-    rdata.add(ns_label);
+    rdata.add(apex::name_server);
     add_domain(zone, draft, rdata);
-    rdata.add(hostmaster_label);
+    rdata.add(apex::hostmaster);
     add_domain(zone, draft, rdata);
     rdata.add_u32(table_.serial());
-    rdata.add_u32(3600);    // refresh
-    rdata.add_u32(600);     // retry
-    rdata.add_u32(86'400);  // expire
+    rdata.add_u32(apex::refresh);
+    rdata.add_u32(apex::retry);
+    rdata.add_u32(apex::expire);
     rdata.add_u32(static_cast<std::uint32_t>(options_.negative_ttl.count()));
     draft.add(section, draft.anchors.apex, rr::soa, class_in, ttl, rdata.octets());
 }

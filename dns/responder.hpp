@@ -4,7 +4,7 @@
 // Fed by:  UdpWorker and TcpListener, a batch of messages at a time.
 // Read by: the same.
 // Thread:  any number; const. The caller is inside a ReadSection and owns the Random.
-// Holds:   pure but for the table: no clock, no I/O, no allocation. The question of the reply is
+// Holds:   pure but for the table: no clock, no I/O, no allocation but for signed queries. The question of the reply is
 //          that of the query, octet for octet. No query makes SERVFAIL but an unsynced catalog.
 //          A batch is looked up as one: while one name's memory is on its way, others are read.
 // Fails:   Reply::bytes is 0 when nothing may be answered; `drop` says why.
@@ -17,11 +17,13 @@
 #include "dns/query.hpp"
 #include "dns/random.hpp"
 #include "dns/reply_draft.hpp"
+#include "dns/signed_query.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,6 +39,8 @@ struct ResponderOptions {
     std::vector<IpPrefix> allow = {};      // who is answered; clients on this host always are
     // Whose addresses are not forged: neither limited in rate nor, without a cookie, in size.
     std::vector<IpPrefix> trusted = {};
+    std::vector<IpPrefix> transfer_to = {};  // who is told by IXFR over UDP to come over TCP
+    const TsigKeyring* keys = nullptr;       // of signed queries; null: signatures are ignored
     std::size_t unverified_bytes_max = 512;  // of a reply over UDP to anybody else
     Cookies cookies{{}, {}};
     bool forwards = false;                 // there is a forwarder ...
@@ -114,11 +118,14 @@ private:
                                const ReplyDraft& draft,
                                std::size_t hops,
                                const QueryName& target);
+    [[nodiscard]] std::unique_ptr<SignedQuery> check_signature(const Exchange& exchange) const;
     [[nodiscard]] bool is_verified(Exchange& exchange, const Transport& transport) const;
     [[nodiscard]] bool is_trusted(const Client& client, const Transport& transport) const;
     [[nodiscard]] static std::uint64_t subject_of(const Exchange& exchange);
     void
     answer(Exchange& exchange, const Transport& transport, ReplyDraft& draft, Random& random) const;
+    void
+    answer_transfer(const Exchange& exchange, const Transport& transport, ReplyDraft& draft) const;
     void answer_chaos(const Query& query, bool tell_version, ReplyDraft& draft) const;
     void answer_zones(Exchange& exchange, ReplyDraft& draft, bool recursive, Random& random) const;
     bool answer_place(std::uint16_t type,

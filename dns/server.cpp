@@ -10,9 +10,13 @@
 #include "dns/responder.hpp"
 #include "dns/static_records.hpp"
 #include "dns/tcp_listener.hpp"
+#include "dns/transfer.hpp"
+#include "dns/tsig.hpp"
 #include "dns/udp_worker.hpp"
 #include "dns/updater.hpp"
+#include "dns/zone_draft.hpp"
 #include "dns/zone_lookup.hpp"
+#include "dns/zone_serial.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -94,7 +98,7 @@ Cookies cookies_of(const agent::DnsConfig& config) {
     return {std::move(configured), seed};
 }
 
-ResponderOptions responder_options(const ServerOptions& from) {
+ResponderOptions responder_options(const ServerOptions& from, const TsigKeyring& keys) {
     const auto& config = from.config;
     ResponderOptions options;
     options.ttl = config.ttl;
@@ -106,8 +110,55 @@ ResponderOptions responder_options(const ServerOptions& from) {
     options.trusted = prefixes_of(config.trusted);
     options.unverified_bytes_max = config.unverified_bytes_max;
     options.cookies = cookies_of(config);
+    if (!keys.empty()) options.keys = &keys;
     options.forwards = config.forward.enabled;
     options.recursion = prefixes_of(config.forward.allow);
+    for (const auto& transfer : config.transfers) {
+        const auto to = prefixes_of(transfer.to);
+        options.transfer_to.insert(options.transfer_to.end(), to.begin(), to.end());
+    }
+    // Who may have all of a zone may ask for its serial.
+    options.allow.insert(
+        options.allow.end(), options.transfer_to.begin(), options.transfer_to.end());
+    return options;
+}
+
+TsigKeyring keyring_of(const agent::DnsConfig& config) {
+    std::vector<TsigKey> keys;
+    for (const auto& key : config.keys) keys.push_back(make_key(key));
+    return TsigKeyring(std::move(keys));
+}
+
+// The key that a rule names; null: it names none.
+const TsigKey* key_of(const agent::DnsTransferConfig& transfer,
+                      const agent::DnsConfig& config,
+                      const TsigKeyring& keys) {
+    if (transfer.key.empty()) return nullptr;
+    for (const auto& one : config.keys) {
+        if (one.name != transfer.key) continue;
+        const auto made = make_key(one);
+        return keys.find(made.name, made.algorithm);
+    }
+    throw std::runtime_error("dns.transfer: there is no dns.key \"" + transfer.key + "\"");
+}
+
+TransferOptions transfer_options(const agent::DnsConfig& config, const TsigKeyring& keys) {
+    TransferOptions options;
+    options.keys = &keys;
+    for (const auto& transfer : config.transfers) {
+        const auto* key = key_of(transfer, config, keys);
+        options.rules.push_back({prefixes_of(transfer.to), key == nullptr ? Labels() : key->name});
+        for (const auto& text : transfer.notify) {
+            const auto endpoint = parse_endpoint(text);
+            options.notify.push_back({{endpoint.address(), endpoint.port()}, key});
+        }
+    }
+    options.history = {.ttl = config.ttl,
+                       .records_max = config.transfer_records_max,
+                       .journal_bytes_max = config.transfer_journal_bytes_max};
+    options.negative_ttl = config.negative_ttl;
+    options.transfers_max = config.transfers_max;
+    options.udp_bytes_max = static_cast<std::uint16_t>(config.udp_bytes_max);
     return options;
 }
 
@@ -148,6 +199,8 @@ struct Server::Parts {
         : options(std::move(how)),
           grammar(options.domain, options.datacenter, options.config.reverse),
           statics(compile_all(options.config, grammar)),
+          draft(grammar, options.config.transfer_records_max),
+          keys(keyring_of(options.config)),
           compiler(
               table,
               grammar,
@@ -160,11 +213,19 @@ struct Server::Parts {
                .address = options.address,
                .browse = options.config.browse,
                .static_names = keys_of(statics),
-               .awaits_dynamic_names = options.updates.has_value()}),
-          responder(table, grammar, responder_options(options)) {
+               .awaits_dynamic_names = options.updates.has_value(),
+               .exact_at = options.exact_at,
+               .draft = transferred()}),
+          responder(table, grammar, responder_options(options, keys)) {
         const auto& config = options.config;
         if (config.forward.enabled) inbox.emplace();
-        for (auto& name : statics) table.put(Space::forward, name.key, std::move(name.answers));
+        NameWriter writer(table, transferred());
+        for (auto& name : statics) writer.put(Space::forward, name.key, std::move(name.answers));
+        if (transferred() != nullptr) {
+            auto with = transfer_options(config, keys);
+            with.unix_seconds = options.unix_seconds;
+            transfers.emplace(io, grammar, table, std::move(with));
+        }
         if (options.updates) emplace_updater();
         if (!config.tls_listen.empty()) {
             tls.emplace(io,
@@ -190,6 +251,10 @@ struct Server::Parts {
         return address.is_loopback() ? options.config.udp_bytes_max_loopback
                                      : options.config.udp_bytes_max;
     }
+    // Null: there are no secondaries, and nothing is kept for them.
+    [[nodiscard]] ZoneDraft* transferred() {
+        return options.config.transfers.empty() ? nullptr : &draft;
+    }
     // Every listener with what its clients are counted as.
     [[nodiscard]] std::vector<std::pair<std::string_view, const TcpListener*>> all() const;
 
@@ -197,12 +262,15 @@ struct Server::Parts {
     AnswerTable table;
     Grammar grammar;
     std::vector<StaticName> statics;  // their keys; their answers are in the table
+    ZoneDraft draft;
+    TsigKeyring keys;
     AnswerCompiler compiler;
     Responder responder;
     std::optional<ForwardInbox> inbox;
     ForwardQueue* tcp_queue = nullptr;
     std::optional<Updater> updater;
     boost::asio::io_context io{1};  // of TCP
+    std::optional<Transfers> transfers;
     std::optional<coord::TlsContext> tls;
     std::vector<std::unique_ptr<TcpListener>> listeners;  // one for each address
     std::vector<std::unique_ptr<TcpListener>> tls_listeners;
@@ -273,6 +341,7 @@ TcpOptions Server::Parts::tcp_options(const boost::asio::ip::tcp::endpoint& endp
     tcp.unix_seconds = options.unix_seconds;
     tcp.forward = tcp_queue;
     tcp.take_update = take_update();
+    tcp.transfers = transfers ? &*transfers : nullptr;
     return tcp;
 }
 
@@ -370,6 +439,7 @@ void Server::stop() {
     boost::asio::post(parts_->io, [this] {
         for (auto& listener : parts_->listeners) listener->stop();
         for (auto& listener : parts_->tls_listeners) listener->stop();
+        if (parts_->transfers) parts_->transfers->stop();
         parts_->tls.reset();
     });
     for (auto& worker : parts_->workers) worker->request_stop();
@@ -387,6 +457,12 @@ template <class Publication>
 void Server::Parts::apply(const Publication& publication) {
     const auto begin = std::chrono::steady_clock::now();
     compiler.apply(publication);
+    if (transfers && compiler.exact_at()) {
+        boost::asio::post(
+            io, [this, serial = serial_of(*compiler.exact_at()), changes = draft.take()]() mutable {
+                transfers->take(serial, std::move(changes));
+            });
+    }
     const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
     compile_rounds.add();
     compile_nanoseconds.add(static_cast<std::uint64_t>(took.count()));
@@ -490,6 +566,12 @@ std::vector<coord::Metric> Server::metrics() const {
     count("roster_dns_settings_ignored_total",
           "Settings in the metadata of instances that could not be read.",
           compiler.settings_ignored);
+    if (parts_->transfers) {
+        count("roster_dns_transfer_records_left_out_total",
+              "Records that a zone cannot say, or above dns.transfer_records_max.",
+              parts_->draft.left_out());
+        for (auto& metric : parts_->transfers->metrics()) metrics.push_back(std::move(metric));
+    }
     return metrics;
 }
 

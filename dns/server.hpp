@@ -44,6 +44,9 @@ struct ServerOptions {
     std::string version = {};                          // ours, for CH TXT version.bind
     std::function<std::uint32_t()> unix_seconds = {};  // of cookies; empty: time stands still
     std::optional<UpdateBackend> updates = {};         // with it, dynamic names are waited for
+    // The transaction at which all that is published is exactly what the core had; none while more
+    // is under way. Empty: the catalog's publications say it.
+    std::function<std::optional<agent::CatalogIndex>()> exact_at = {};
 };
 
 // What keeps the DNS face from starting, as far as the configuration tells: one line each.

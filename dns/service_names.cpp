@@ -82,6 +82,30 @@ void ServiceNames::rebuild(const Labels& key, Service& service) {
             compilation_.counters.settings_ignored.add(candidates.back().faults);
         }
     }
+    put_names(key, service, candidates);
+    reverse_.track(ReverseNames::Side::service, key, service.addresses, std::move(addresses));
+}
+
+// Zones that are transferred are the same on every agent, wherever it is.
+void ServiceNames::put_names(const Labels& key,
+                             Service& service,
+                             const std::vector<Candidate>& candidates) {
+    auto& table = compilation_.table;
+    auto& near = compilation_.options.selection;
+    const bool differs = table.has_draft() && !near.zone.empty();
+    if (differs) table.aim(NameWriter::Aim::table);
+    put_selected(key, service, candidates);
+    if (!differs) return;
+    table.aim(NameWriter::Aim::draft);
+    const auto zone = std::exchange(near.zone, {});
+    put_selected(key, service, candidates);
+    near.zone = zone;
+    table.aim(NameWriter::Aim::both);
+}
+
+void ServiceNames::put_selected(const Labels& key,
+                                Service& service,
+                                const std::vector<Candidate>& candidates) {
     Candidates all;
     for (const auto& candidate : candidates) all.push_back(&candidate);
     const auto& name = service.views.begin()->first;
@@ -95,7 +119,6 @@ void ServiceNames::rebuild(const Labels& key, Service& service) {
     rebuild_tags(service, candidates);
     rebuild_ports(service, candidates);
     rebuild_bindings(service, candidates, selection);
-    reverse_.track(ReverseNames::Side::service, key, service.addresses, std::move(addresses));
 }
 
 // A tag exists, whatever the health of those that have it; so do tags that an instance has together.

@@ -52,6 +52,9 @@ private:
     };
 
     void rebuild(const Labels& key, Service& service);
+    void put_names(const Labels& key, Service& service, const std::vector<Candidate>& candidates);
+    void
+    put_selected(const Labels& key, Service& service, const std::vector<Candidate>& candidates);
     void rebuild_tags(Service& service, const std::vector<Candidate>& candidates);
     void put_tags(const Service& service, const Tags& tags, const Selection& selection);
     void remove_tags(const Service& service, const Tags& tags);

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <list>
 #include <map>
+#include <memory>
 #include <openssl/ssl.h>
 #include <optional>
 #include <string_view>
@@ -121,6 +122,7 @@ struct Connection {
     std::size_t forwarded = 0;  // queries whose replies come later
     std::uint64_t number = 0;   // by which those find this connection; 0: there were none
     asio::steady_timer changed;
+    std::unique_ptr<Transfer> transfer;  // under way
     Clock::time_point quiet_since;
     std::list<Connection*>::iterator place;  // in State::by_age, while it is open
 };
@@ -172,6 +174,8 @@ struct TcpListener::State : ForwardSource, std::enable_shared_from_this<TcpListe
     void take_reply(std::uint64_t number, const std::vector<std::uint8_t>& message);
     void queue(Connection& connection, Octets message);
     void settle(Connection& connection, std::size_t bytes);
+    void begin_transfer(Connection& connection, Octets frame);
+    void go_on(Connection& connection);
     void stop();
 
     asio::io_context& io;
@@ -359,8 +363,17 @@ bool TcpListener::State::answer(const std::shared_ptr<Connection>& connection) {
     const ReadSection section;
     while (good && connection->unsent.size() < unsent_bytes_max &&
            connection->forwarded < forwarded_max) {
+        if (connection->transfer) {
+            go_on(*connection);
+            touched = true;
+            continue;
+        }
         const auto frame = connection->received.next();
         if (!frame) break;
+        if (options.transfers != nullptr && Transfers::is_request(*frame)) {
+            begin_transfer(*connection, *frame);
+            continue;
+        }
         good = answer_frame(connection, *frame);
         touched |= good;
     }
@@ -481,6 +494,26 @@ void TcpListener::State::take_reply(std::uint64_t number,
         const bool sent = co_await kept->flush(sending, kept);
         if (!sent) sending->close();
     }(connection, shared_from_this()));
+}
+
+void TcpListener::State::begin_transfer(Connection& connection, Octets frame) {
+    connection.transfer = options.transfers->answer(frame, connection.client);
+    Reply reply;
+    reply.bytes = frame.size();
+    reply.type = connection.transfer->type();
+    reply.rcode = connection.transfer->rcode();
+    counters.count_query(reply);
+    counters.count_response(reply);
+}
+
+// Its next message, when those before it have found room.
+void TcpListener::State::go_on(Connection& connection) {
+    const std::size_t before = connection.unsent.size();
+    const bool more = connection.transfer->append_to(connection.unsent);
+    if (!more) connection.transfer.reset();
+    const std::size_t bytes = connection.unsent.size() - before;
+    connection.unread += bytes;
+    unread_bytes += bytes;
 }
 
 void TcpListener::State::stop() {

@@ -8,7 +8,8 @@
 // Holds:   a half-sent frame or a client that does not read holds up nobody else. Queries of one
 //          connection may be sent ahead; their replies go out together, in order, but for those of
 //          the forwarder and those to updates, which come when they come. No more is read from a
-//          client that leaves 64 KiB of replies unread, or waits for 100 of those.
+//          client that leaves 64 KiB of replies unread, or waits for 100 of those. A transfer is made
+//          message by message, as its client takes them; what else is asked waits behind it.
 // Fails:   construction throws std::system_error if the address cannot be bound. Past the limit of
 //          connections, or of bytes that wait to be read, the connection that has been quiet for
 //          longest is closed; past that of one client its new ones are.
@@ -16,6 +17,7 @@
 #include "dns/counters.hpp"
 #include "dns/forward_query.hpp"
 #include "dns/responder.hpp"
+#include "dns/transfer.hpp"
 #include "dns/updater.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -47,6 +49,7 @@ struct TcpOptions {
     std::function<std::uint32_t()> unix_seconds = {};  // empty: time stands still
     ForwardQueue* forward = nullptr;                   // where queries for other names go
     TakeUpdate take_update = {};                       // empty: updates are not implemented
+    Transfers* transfers = nullptr;                    // null: no zone is transferred
     // The context of the next handshake; empty: no TLS.
     std::function<std::shared_ptr<boost::asio::ssl::context>()> tls = {};
 };

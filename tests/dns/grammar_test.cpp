@@ -209,5 +209,48 @@ TEST(Grammar, a_domain_or_datacenter_that_is_no_name_throws) {
     EXPECT_THROW(Grammar("roster.internal", "dc1", {"10.0.0.0/99"}), std::runtime_error);
 }
 
+std::vector<std::string> spelled(const Grammar& grammar, const std::string& key) {
+    auto labels = parse_name(key).value();
+    labels.pop_back();
+    std::vector<std::string> names;
+    for (const auto& name : grammar.spellings(Space::forward, labels)) {
+        names.push_back(format_name(octets(name)));
+        EXPECT_EQ(locate(grammar, names.back()).kind == Kind::address
+                      ? key + "."
+                      : locate(grammar, names.back()).key,
+                  key + ".");
+    }
+    return names;
+}
+
+TEST(Grammar, a_key_knows_every_name_that_leads_to_it) {
+    const auto grammar = roster();
+    using Names = std::vector<std::string>;
+
+    EXPECT_EQ(spelled(grammar, "web.service"),
+              (Names{"web.service.roster.internal.",
+                     "web.service.dc1.roster.internal.",
+                     "_web._tcp.service.roster.internal.",
+                     "_web._tcp.service.dc1.roster.internal.",
+                     "_web._tcp.roster.internal.",
+                     "_web._tcp.dc1.roster.internal."}));
+    EXPECT_EQ(spelled(grammar, "v1.web.service").size(), 6U);
+    EXPECT_EQ(spelled(grammar, "tcp.web.service").size(), 2U) << "_web._tcp is all of web";
+    EXPECT_EQ(spelled(grammar, "a.b.web.service"),
+              (Names{"a.b.web.service.roster.internal.", "a.b.web.service.dc1.roster.internal."}));
+    EXPECT_EQ(spelled(grammar, "_http._tcp.web.service").size(), 2U);
+    EXPECT_EQ(spelled(grammar, "host1.node").size(), 2U);
+    EXPECT_EQ(spelled(grammar, "0a000001.addr").size(), 2U);
+    EXPECT_EQ(spelled(grammar, "ns").size(), 2U);
+}
+
+TEST(Grammar, zones_that_can_be_transferred_are_the_domain_and_those_of_the_configuration) {
+    const auto grammar = roster();
+
+    ASSERT_EQ(grammar.zones().size(), 2U);
+    EXPECT_EQ(format_name(octets(grammar.zones()[0]->apex)), "roster.internal.");
+    EXPECT_EQ(format_name(octets(grammar.zones()[1]->apex)), "10.in-addr.arpa.");
+}
+
 }  // namespace
 }  // namespace dns

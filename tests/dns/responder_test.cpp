@@ -1,5 +1,6 @@
 #include "dns/responder.hpp"
 
+#include "dns/zone_serial.hpp"
 #include "tests/support/dns_face.hpp"
 
 #include <gtest/gtest.h>
@@ -146,13 +147,14 @@ TEST_F(Responding, a_reverse_zone_has_its_own_apex) {
     EXPECT_EQ(ns.data(), Lines{"ns.roster.internal."});
 }
 
-TEST_F(Responding, the_serial_is_the_low_half_of_the_index_in_every_soa) {
+TEST_F(Responding, the_serial_is_that_of_the_index_in_every_soa) {
     face.index = 0x1'FFFF'FFF0;
     face.publish({});
 
-    EXPECT_NE(face.ask("roster.internal", rr::soa).data().at(0).find(" 4294967281 "),
-              std::string::npos);
-    EXPECT_NE(face.ask("x.roster.internal", rr::a).authorities.at(0).data.find(" 4294967281 "),
+    const std::string serial =
+        " " + std::to_string(serial_of(agent::CatalogIndex{0x1'FFFF'FFF1})) + " ";
+    EXPECT_NE(face.ask("roster.internal", rr::soa).data().at(0).find(serial), std::string::npos);
+    EXPECT_NE(face.ask("x.roster.internal", rr::a).authorities.at(0).data.find(serial),
               std::string::npos);
 }
 
@@ -348,12 +350,34 @@ TEST_F(Responding, types_that_are_no_questions_are_told_so) {
     const auto nxname = face.ask(question(web, rr::nxname).with_opt(512));
     EXPECT_EQ(nxname.rcode, number(Rcode::format_error));
     EXPECT_EQ(nxname.opt_data, option(ExtendedError::invalid_type));
-    for (unsigned type = 251; type <= 254; ++type) {
+    for (unsigned type = 253; type <= 254; ++type) {
         const auto reply = face.ask(question("roster.internal", type).with_opt(512));
         EXPECT_EQ(reply.rcode, number(Rcode::not_implemented)) << type;
         EXPECT_EQ(reply.opt_data, option(ExtendedError::not_supported));
     }
     EXPECT_EQ(face.ask(web, 0).rcode, 0U);
+}
+
+TEST_F(Responding, transfers_are_refused_where_there_are_none) {
+    for (const auto type : {rr::axfr, rr::ixfr}) {
+        const auto reply = face.ask(question("roster.internal", type).with_opt(512));
+        EXPECT_EQ(reply.rcode, number(Rcode::refused)) << type;
+        EXPECT_TRUE(reply.answers.empty());
+    }
+}
+
+// RFC 1995 §2: the SOA alone tells a client whether to come again over TCP.
+TEST_F(Responding, ixfr_over_udp_is_answered_with_the_serial_for_those_who_may_have_the_zone) {
+    support::DnsFace with({.transfer_to = {"127.0.0.1/32"}});
+    with.publish({});
+
+    EXPECT_EQ(with.ask("roster.internal", rr::ixfr).data(),
+              with.ask("roster.internal", rr::soa).data());
+    EXPECT_EQ(with.ask("web.service.roster.internal", rr::ixfr).rcode, number(Rcode::not_auth));
+    EXPECT_EQ(with.ask("roster.internal", rr::axfr).rcode, number(Rcode::not_implemented));
+    with.client.address = parse_ip("192.0.2.9").value();
+    with.udp.loopback = false;
+    EXPECT_EQ(with.ask("roster.internal", rr::ixfr).rcode, number(Rcode::refused));
 }
 
 TEST_F(Responding, classes_but_in_and_chaos_are_refused) {
