@@ -29,6 +29,9 @@ OURS = [f"tick={TICK_MS}", f"session_min={SESSION_MIN_MS}", f"session_max={SESSI
 
 def is_meant(apache, ours):
     """Whether two replies may differ: the deliberate differences of coord/README.md that histories cannot keep clear of."""
+    # ZooKeeper forgets a session's connection when it notices late that the one before it is gone: then nothing closes it.
+    if apache[1:] == ("before", "silent") and ours == (apache[0], "before", "closed"):
+        return True
     if len(apache) < 7 or len(ours) < 7 or apache[:3] != ours[:3]:
         return False
     _, name, _, zxid, error, *_ = apache
