@@ -82,7 +82,7 @@ std::optional<CookieSecret> parse_cookie_secret(std::string_view hex) {
             std::string_view("0123456789abcdef")
                 .find(static_cast<char>(hex[i] >= 'A' && hex[i] <= 'F' ? hex[i] + 32 : hex[i]));
         if (digit == std::string_view::npos) return std::nullopt;
-        secret[i / 2] = static_cast<std::uint8_t>(secret[i / 2] << 4U | digit);
+        secret[i / 2] = static_cast<std::uint8_t>(secret[i / 2] * 16U + digit);
     }
     return secret;
 }

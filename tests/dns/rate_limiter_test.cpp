@@ -67,7 +67,7 @@ TEST_F(Limiting, goes_on_when_more_networks_come_than_there_is_room_for) {
         const auto client = "11." + std::to_string(i >> 16U & 255U) + "." +
                             std::to_string(i >> 8U & 255U) + "." + std::to_string(i & 255U);
         if ((i & 255U) == 0) judge(1, client, i);
-        now += i % 16 == 0 ? 1 : 0;
+        now += i % 16 == 0 ? 1U : 0U;
     }
     judge(20, "198.51.100.1");
 

@@ -59,7 +59,7 @@ protected:
         for (bool more = true; more;) {
             std::vector<std::uint8_t> out;
             more = transfer->append_to(out);
-            EXPECT_EQ(out.size(), 2U + (out[0] << 8U | out[1]));
+            EXPECT_EQ(out.size(), 2U + (out[0] * 256U + out[1]));
             replies.emplace_back(std::span(out).subspan(2));
         }
         return replies;
