@@ -217,7 +217,24 @@ def throughput(pair):
             f"{costs[1] / costs[0]:.2f}", "<= 0.25", costs[1] <= costs[0] / 4)
 
 
+def disk_syncs(count=1000, octets=200):
+    """Seconds of each pwrite with fdatasync into a file that has its blocks: what a lone write cannot do without."""
+    with tempfile.NamedTemporaryFile(prefix="roster-bench-", dir=os.environ.get("TMPDIR", "/tmp")) as file:
+        file.write(bytes(count * octets))
+        file.flush()
+        os.fsync(file.fileno())
+        taken = []
+        for i in range(count):
+            begin = time.perf_counter()
+            os.pwrite(file.fileno(), b"x" * octets, i * octets)
+            os.fdatasync(file.fileno())
+            taken.append(time.perf_counter() - begin)
+    return sorted(taken)
+
+
 def latency(pair):
+    syncs = disk_syncs()
+    say("a sync of 200 octets by itself, p50 | p99", ms(syncs[len(syncs) // 2]), ms(syncs[len(syncs) * 99 // 100]))
     warm_up(pair[0])
     theirs, ours = by_turns(pair, "create", 1, 1, SECONDS)
     for name, goal in (("p50", None), ("p99", 0.5)):
