@@ -16,6 +16,8 @@ constexpr std::uint16_t payload = 1232;
 constexpr std::uint16_t dname = 39;
 constexpr std::uint16_t rrsig = 46;
 constexpr std::uint16_t extended_error_option = 15;
+constexpr std::uint16_t ipv4_hint = 4;  // RFC 9460 §14.3.2
+constexpr std::uint16_t ipv6_hint = 6;
 constexpr std::uint32_t dnssec_ok_flag = 0x8000;
 
 using Records = std::vector<Record>;
@@ -117,13 +119,44 @@ private:
         return std::min(std::chrono::seconds(soa->ttl), least_ttl(answers()));
     }
 
-    [[nodiscard]] bool is_hidden(const Record& record) const {
-        const bool is_address = record.type == rr::a || record.type == rr::aaaa;
-        if (!is_address || !record.sound) return false;
+    [[nodiscard]] bool is_hidden(Octets octets) const {
         IpAddress address;
-        address.size = static_cast<std::uint8_t>(record.rdata.size());
-        std::copy(record.rdata.begin(), record.rdata.end(), address.bytes.begin());
+        address.size = static_cast<std::uint8_t>(octets.size());
+        std::copy(octets.begin(), octets.end(), address.bytes.begin());
         return contains(*rules_.hidden, address);
+    }
+
+    // RFC 9460 §2.2, §7.3: clients may go where a hint leads before they have asked for addresses.
+    // What cannot be read is not told either: somebody may read it otherwise.
+    [[nodiscard]] bool has_hidden_hint(Octets parameters) const {
+        while (!parameters.empty()) {
+            if (parameters.size() < 4) return true;
+            const auto key = read_u16(parameters, 0);
+            const std::size_t size = read_u16(parameters, 2);
+            parameters = parameters.subspan(4);
+            if (parameters.size() < size) return true;
+            if (key == ipv4_hint && are_hidden(parameters.first(size), 4)) return true;
+            if (key == ipv6_hint && are_hidden(parameters.first(size), 16)) return true;
+            parameters = parameters.subspan(size);
+        }
+        return false;
+    }
+
+    // Whether one of these addresses is, or they are none.
+    [[nodiscard]] bool are_hidden(Octets addresses, std::size_t bytes) const {
+        if (addresses.size() % bytes != 0) return true;
+        for (; !addresses.empty(); addresses = addresses.subspan(bytes)) {
+            if (is_hidden(addresses.first(bytes))) return true;
+        }
+        return false;
+    }
+
+    [[nodiscard]] bool is_hidden(const Record& record) const {
+        if (!record.sound) return false;
+        const auto rdata = octets(record.rdata);
+        if (record.type == rr::a || record.type == rr::aaaa) return is_hidden(rdata);
+        if (record.type != rr::svcb && record.type != rr::https) return false;
+        return has_hidden_hint(rdata.subspan(*skip_name(rdata, 2)));
     }
 
     // Addresses of this network, told by a server out of it, are an attack on what trusts names

@@ -229,6 +229,38 @@ TEST(UpstreamReply, does_not_tell_addresses_of_this_network) {
     EXPECT_EQ(read(mapped, asked6, rules).hidden, 1U);
 }
 
+// Of priority 1, for the owner itself.
+std::string service_binding(const std::string& parameters) { return "\0\1\0"s + parameters; }
+
+TEST(UpstreamReply, does_not_hint_at_addresses_of_this_network) {
+    const std::vector<IpPrefix> hidden{*parse_prefix("10.0.0.0/8"), *parse_prefix("fd00::/8")};
+    const ReplyRules rules{.hidden = &hidden};
+    const auto alpn = "\0\1\0\3\2h2"s;
+    const auto own6 = "\xFD\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"s;
+    const auto public_hint = "\0\4\0\4\1\2\3\4"s;
+    for (const auto type : {rr::https, rr::svcb}) {
+        const auto asked = asking("evil.example", type);
+        auto message = answer_to(asked);
+        for (const auto& parameters : {alpn + public_hint,
+                                       alpn,
+                                       ""s,
+                                       alpn + "\0\4\0\10\1\2\3\4\x0A\0\0\1"s,
+                                       public_hint + "\0\6\0\20"s + own6,
+                                       "\0\4\0\5\1\2\3\4\5"s,
+                                       "\0\4\0\x20\1\2\3\4"s,
+                                       "\0\4\0"s}) {
+            message.add_record(6, at_question, type, 1, 300, service_binding(parameters));
+        }
+
+        const auto reply = read(message, asked, rules);
+
+        EXPECT_EQ(reply.hidden, 5U) << "two that are private, three that cannot be read";
+        EXPECT_EQ(reply.answer.why, ExtendedError::filtered);
+        EXPECT_EQ(reply.answer.counts[0], 3U);
+        EXPECT_EQ(read(message, asked).hidden, 0U) << "a server of this network may";
+    }
+}
+
 TEST(UpstreamReply, is_authentic_only_if_its_server_is_believed) {
     const auto asked = asking("www.example");
     auto message = answer_to(asked);
