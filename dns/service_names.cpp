@@ -173,7 +173,7 @@ void ServiceNames::remove_tags(const Service& service, const Tags& tags) {
 std::optional<Labels> ServiceNames::subtype_of(const Service& service, const Tags& tags) const {
     if (!service.browsable || tags.size() != 1) return std::nullopt;
     auto key = Grammar::subtype_key(tags.front(), service.views.begin()->first);
-    if (key && !compilation_.grammar.fits(*key)) key.reset();
+    if (!key || !compilation_.grammar.fits(*key)) return std::nullopt;
     return key;
 }
 
