@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <sys/eventfd.h>
 #include <system_error>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 
 namespace dns {
 
+class SignedQuery;
 struct Transport;
 
 // What the sender needs to find its client again. Nobody else looks into it.
@@ -58,6 +60,7 @@ struct ForwardedQuery {
     Edns edns;
     bool has_good_cookie = false;
     Client client;
+    std::shared_ptr<SignedQuery> signature;  // TSIG, RFC 8945: its reply has one too; null: none
     ForwardSource* source = nullptr;
     ReturnAddress to;
 

@@ -60,6 +60,14 @@ Rcode check_type(std::uint16_t type) {
     return Rcode::no_error;
 }
 
+// RFC 8945 §5.3: what is left for the reply when its signature has room. The question and OPT have
+// theirs in any case.
+std::size_t without_signature(std::size_t limit, const Query& query, const SignedQuery* signature) {
+    if (signature == nullptr) return limit;
+    const auto least = query.question_end + (query.edns.present ? opt_bytes_max : 0);
+    return std::max(limit - std::min(limit, signature->bytes_max()), least);
+}
+
 }  // namespace
 
 // Rdata of a few names and numbers, on the stack.
@@ -165,14 +173,14 @@ void Responder::write(Exchange& exchange, const Transport& transport, Random& ra
     if (query.edns.present && exchange.fault == QueryFault::none) {
         describe(exchange.query.edns, exchange.has_good_cookie, exchange.client, transport, opt);
     }
-    const auto signature = check_signature(exchange);
+    exchange.signature = check_signature(exchange);
+    const auto& signature = exchange.signature;
     if (signature && signature->rcode() == Rcode::format_error) {
         return finish(reply_with_header(exchange.buffer, Rcode::format_error));
     }
-    auto limit =
+    const auto limit =
         std::min(limit_of(query.edns, transport, exchange.verified), exchange.buffer.size());
-    if (signature) limit = std::max(limit - signature->bytes_max(), udp_bytes_min);
-    ReplyDraft draft(exchange.buffer, limit, query, opt);
+    ReplyDraft draft(exchange.buffer, without_signature(limit, query, signature.get()), query, opt);
     if (exchange.fault == QueryFault::bad_version) {
         draft.fail(Rcode::bad_version);
     } else if (exchange.fault == QueryFault::bad_option) {
@@ -192,9 +200,9 @@ void Responder::write(Exchange& exchange, const Transport& transport, Random& ra
 }
 
 // It has to be looked at before the reply is written over it.
-std::unique_ptr<SignedQuery> Responder::check_signature(const Exchange& exchange) const {
+std::shared_ptr<SignedQuery> Responder::check_signature(const Exchange& exchange) const {
     if (!exchange.query.is_signed || options_.keys == nullptr) return nullptr;
-    return std::make_unique<SignedQuery>(
+    return std::make_shared<SignedQuery>(
         exchange.buffer.first(exchange.query_bytes), *options_.keys, exchange.client.now);
 }
 
@@ -401,6 +409,7 @@ void Responder::hand_over(const Exchange& exchange, ForwardedQuery& query) {
     query.edns = exchange.query.edns;
     query.has_good_cookie = exchange.has_good_cookie;
     query.client = exchange.client;
+    query.signature = exchange.signature;
 }
 
 Reply Responder::relay(const ForwardedQuery& query,
@@ -418,7 +427,14 @@ Reply Responder::relay(const ForwardedQuery& query,
         describe(asked.edns, query.has_good_cookie, query.client, transport, opt);
     }
     const auto& answer = *relayed.answer;
-    ReplyDraft draft(buffer, limit_of(asked.edns, transport, true), asked, opt);
+    const auto limit = limit_of(asked.edns, transport, true);
+    ReplyDraft draft(buffer, without_signature(limit, asked, query.signature.get()), asked, opt);
+    // Between the query and its reply is less time than any signature allows for.
+    const auto finish = [&] {
+        auto reply = draft.finish();
+        if (query.signature) query.signature->sign(buffer, reply, query.client.now);
+        return reply;
+    };
     draft.set_recursive();
     if (query.checking_disabled()) draft.set_checking_disabled();
     if (answer.authentic && query.wants_authentic() && !relayed.stale) draft.set_authentic();
@@ -431,7 +447,7 @@ Reply Responder::relay(const ForwardedQuery& query,
     const auto ttl = relayed.stale ? std::optional(stale_ttl) : std::nullopt;
     if (query.alias_count == 0) {
         draft.add(answer, relayed.age, ttl);
-        return draft.finish();
+        return finish();
     }
     std::copy_n(query.aliases.begin(),
                 query.alias_bytes,
@@ -440,7 +456,7 @@ Reply Responder::relay(const ForwardedQuery& query,
     draft.add_aliases(query.alias_count, query.alias_bytes);
     draft.add(
         move_behind(answer, query.name(), query.question(), query.alias_bytes), relayed.age, ttl);
-    return draft.finish();
+    return finish();
 }
 
 void Responder::refuse_forward(Exchange& exchange, const Transport& transport) const {
@@ -452,6 +468,8 @@ void Responder::refuse_forward(Exchange& exchange, const Transport& transport) c
     draft.explain(ExtendedError::network_error);
     draft.fail(Rcode::server_failure);
     exchange.reply = draft.finish();
+    const auto& signature = exchange.signature;
+    if (signature) signature->sign(exchange.buffer, exchange.reply, exchange.client.now);
 }
 
 // Returns whether a CNAME was written that is to be followed.

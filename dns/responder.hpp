@@ -77,6 +77,7 @@ private:
     std::uint16_t alias_count = 0;
     std::uint16_t alias_bytes = 0;
     bool is_wildcard = false;  // the name does not exist, but is answered by a wildcard
+    std::shared_ptr<SignedQuery> signature;
     std::uint64_t hash = 0;
     const Answers* answers = nullptr;
     Query query;
@@ -118,7 +119,7 @@ private:
                                const ReplyDraft& draft,
                                std::size_t hops,
                                const QueryName& target);
-    [[nodiscard]] std::unique_ptr<SignedQuery> check_signature(const Exchange& exchange) const;
+    [[nodiscard]] std::shared_ptr<SignedQuery> check_signature(const Exchange& exchange) const;
     [[nodiscard]] bool is_verified(Exchange& exchange, const Transport& transport) const;
     [[nodiscard]] bool is_trusted(const Client& client, const Transport& transport) const;
     [[nodiscard]] static std::uint64_t subject_of(const Exchange& exchange);

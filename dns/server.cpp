@@ -110,7 +110,7 @@ ResponderOptions responder_options(const ServerOptions& from, const TsigKeyring&
     options.trusted = prefixes_of(config.trusted);
     options.unverified_bytes_max = config.unverified_bytes_max;
     options.cookies = cookies_of(config);
-    if (!keys.empty()) options.keys = &keys;
+    options.keys = &keys;  // Also of none: a signature by a key that there is not is told so.
     options.forwards = config.forward.enabled;
     options.recursion = prefixes_of(config.forward.allow);
     for (const auto& transfer : config.transfers) {

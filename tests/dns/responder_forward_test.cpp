@@ -38,7 +38,7 @@ protected:
         exchange.query_bytes = size;
         exchange.client = {parse_ip(client).value(), 1'000'000'000};
         const Transport transport{.loopback = client.starts_with("127."), .udp_bytes_max = 1232};
-        responder.respond({&exchange, 1}, transport, face.random);
+        asked_of->respond({&exchange, 1}, transport, face.random);
         return exchange;
     }
     support::DnsReply written(const Exchange& exchange) {
@@ -50,7 +50,7 @@ protected:
         Responder::hand_over(exchange, query);
         query.source = &source;
         std::vector<std::uint8_t> room(65'535);
-        const auto reply = responder.relay(query, relayed, room);
+        const auto reply = asked_of->relay(query, relayed, room);
         room.resize(reply.bytes);
         return support::DnsReply(room);
     }
@@ -83,6 +83,7 @@ protected:
          .trusted = support::DnsFace::prefixes({"192.0.2.0/24"}),
          .forwards = true,
          .recursion = support::DnsFace::prefixes({"192.0.2.0/24", "198.51.100.0/24"})}};
+    const Responder* asked_of = &responder;
     Source source;
     std::vector<std::uint8_t> buffer;
 };
@@ -207,6 +208,64 @@ TEST_F(Forwarded, an_alias_of_ours_is_followed_to_names_of_others) {
     auto iterative = question("elsewhere.service.roster.internal", rr::a);
     iterative.bytes[2] = 0;
     EXPECT_EQ(written(send(iterative)).answers.size(), 1U) << "who does not ask for it";
+}
+
+class SignedForwarded : public Forwarded {
+protected:
+    Message signed_question(unsigned payload = 0) {
+        auto asked = question("www.example", rr::a);
+        if (payload > 0) asked.with_opt(payload);
+        TsigSigner signer(key);
+        signer.sign(asked.bytes, 1'000'000'000);
+        mac = signer.mac();
+        return asked;
+    }
+    bool is_signed(const std::vector<std::uint8_t>& reply) {
+        const auto message = parse_message(reply);
+        return message && message->tsig && TsigVerifier(key, mac).verify(reply, *message, now);
+    }
+
+    static constexpr std::uint64_t now = 1'000'000'002;
+    TsigKey key = make_key({.name = "secondary", .secret = {"0123456789abcdef"}});
+    TsigKeyring keys{{key}};
+    Responder with_keys{face.table, face.grammar, {.keys = &keys, .forwards = true}};
+    std::string mac;
+
+    SignedForwarded() { asked_of = &with_keys; }
+};
+
+// RFC 8945 §5.3: as BIND does.
+TEST_F(SignedForwarded, gets_a_signed_reply) {
+    const auto exchange = send(signed_question());
+    ASSERT_TRUE(exchange.reply.forward);
+
+    const auto reply = relay(exchange, relayed(addresses(2)));
+
+    EXPECT_EQ(reply.answers.size(), 2U);
+    EXPECT_TRUE(is_signed(reply.bytes));
+    const auto other = relay(send(question("www.example", rr::a)), relayed(addresses(2)));
+    EXPECT_FALSE(parse_message(other.bytes)->tsig) << "who did not sign";
+}
+
+TEST_F(SignedForwarded, is_cut_so_that_the_signature_fits) {
+    for (const unsigned payload : {512U, 1232U}) {
+        const auto reply = relay(send(signed_question(payload)), relayed(addresses(100)));
+
+        EXPECT_TRUE(reply.tc());
+        EXPECT_TRUE(is_signed(reply.bytes));
+        EXPECT_LE(reply.bytes.size(), payload);
+        EXPECT_GT(reply.answers.size(), 5U);
+    }
+}
+
+TEST_F(SignedForwarded, that_finds_no_room_is_told_so_with_a_signature) {
+    auto exchange = send(signed_question());
+
+    with_keys.refuse_forward(exchange, {.loopback = true, .udp_bytes_max = 1232});
+
+    EXPECT_EQ(written(exchange).rcode, 2U);
+    EXPECT_TRUE(
+        is_signed({buffer.begin(), buffer.begin() + static_cast<int>(exchange.reply.bytes)}));
 }
 
 TEST_F(Forwarded, that_finds_no_room_is_told_servfail) {

@@ -25,6 +25,9 @@ data_dir = "{directory}/data"
 [dns]
 listen = ["127.0.0.1:{port}"]
 {dns}
+[[dns.key]]
+name = "desk"
+secret = "{secret}"
 [dns.forward]
 servers = [{servers}]
 timeout = "300ms"
@@ -34,6 +37,7 @@ listen = ["127.0.0.1:0"]
 [coord]
 listen = ["127.0.0.1:0"]
 """
+SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMw=="
 ZONE = """$ORIGIN example.
 @ 3600 SOA ns.example. root.example. 1 3600 600 86400 60
 @ 3600 NS ns
@@ -95,7 +99,7 @@ def start_agent(test, servers, dns="", more="", port=0):
     directory = pathlib.Path(tempfile.mkdtemp(prefix="roster-test-"))
     owner(shutil.rmtree, directory, True)
     config = directory / "roster.toml"
-    config.write_text(CONFIG.format(directory=directory, port=port, dns=dns, more=more,
+    config.write_text(CONFIG.format(directory=directory, port=port, dns=dns, more=more, secret=SECRET,
                                     servers=", ".join(f'"{server}"' for server in servers)))
     agent = Agent(config=config, data_dir=directory / "data")
     owner(agent.stop)
@@ -165,6 +169,15 @@ class Forwarder(unittest.TestCase):
         cut = self.dig("+ignore", "+noedns", "many.example")
         self.assertRegex(cut, r"flags: qr tc rd ra;")
         self.assertGreaterEqual(self.metric("roster_dns_upstream_tcp_total"), 1)
+
+    def test_a_signed_question_has_a_signed_answer(self):
+        key = ["-y", f"hmac-sha256:desk:{SECRET}"]
+        for words in (["www.example"], ["+tcp", "many.example"], ["www.nobody.test"], ["alias.example"]):
+            out = self.dig(*key, *words)
+            self.assertRegex(out, r"desk\.\s+0\s+ANY\s+TSIG\s+hmac-sha256", words)
+            self.assertNotIn("Couldn't verify", out, words)
+            self.assertNotIn("could not be validated", out, words)
+        self.assertIn("status: NOTAUTH", self.dig("-y", f"hmac-sha256:nobody:{SECRET}", "www.example"))
 
     def test_a_name_whose_server_is_not_there_is_servfail_at_once(self):
         began = time.monotonic()
