@@ -14,6 +14,7 @@ import unittest
 from roster import Agent, free_port, wait_until
 
 SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="
+OTHER = "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItMTI="
 ZONES = ["roster.internal", "10.in-addr.arpa"]
 KEY = f"hmac-sha256:secondary:{SECRET}"
 
@@ -50,6 +51,12 @@ def rcode_of(message, port, source="127.0.0.1"):
 def axfr(name):
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     return struct.pack(">6H", 7, 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", 252, 1)
+
+
+def nsupdate(agent, *lines):
+    script = "\n".join([f"server 127.0.0.1 {agent.dns_port}", f"zone {ZONES[0]}", *lines, "send", ""])
+    run = subprocess.run(["nsupdate", "-t", "10", "-y", f"hmac-sha256:other:{OTHER}"], input=script, capture_output=True, text=True, timeout=30)
+    assert run.returncode == 0, run.stderr
 
 
 class Daemon:
@@ -150,11 +157,14 @@ name = "secondary"
 secret = "{SECRET}"
 [[dns.key]]
 name = "other"
-secret = "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItMTI="
+secret = "{OTHER}"
 [[dns.transfer]]
 to = ["127.0.0.1/32"]
 key = "secondary"
 notify = [{targets}]
+[[dns.update]]
+key = "other"
+names = ["*"]
 [[dns.record]]
 name = "www"
 cname = "web.service"
@@ -180,10 +190,10 @@ session_timeout = "2s"
         text = agent.get("/metrics").body.decode()
         return int(re.search(rf'roster_dns_transfers_total{{kind="{kind}",result="{result}"}} (\d+)', text)[1])
 
-    def in_step(self, agent, daemons):
+    def in_step(self, agent, daemons, zones=ZONES):
         """Waits until every secondary has the agent's serial of every zone."""
         def behind():
-            for name in ZONES:
+            for name in zones:
                 ours = serial(agent.dns_port, name)
                 for daemon in daemons:
                     assert daemon.process.poll() is None, daemon.log()
@@ -225,6 +235,44 @@ session_timeout = "2s"
             answers = [sorted(dig(port, "+short", *question).splitlines())
                        for port in (agent.dns_port, *(daemon.port for daemon in daemons))]
             self.assertEqual(answers[1:], answers[:1] * 2, question)
+
+    def test_what_updates_add_and_remove_comes_to_stock_secondaries_too(self):
+        daemons = [bind(), knot()]
+        for daemon in daemons:
+            self.stack.callback(daemon.stop)
+        agent = self.agent([daemon.port for daemon in daemons])
+        for daemon in daemons:
+            daemon.start(agent.dns_port)
+        self.in_step(agent, daemons)
+
+        def changed(*lines):
+            """What the steps to this update's version take away, and what they add."""
+            before = serial(agent.dns_port)
+            nsupdate(agent, *lines)
+            wait_until("there is a newer serial", lambda: serial(agent.dns_port) != before)
+            self.in_step(agent, daemons, ZONES[:1])  # Nobody is told of a zone in which nothing changed.
+            steps = dig(agent.dns_port, ZONES[0], f"IXFR={before}")
+            for daemon in daemons:
+                self.assertEqual(zone(daemon.port), zone(agent.dns_port), daemon.name)
+            return steps
+
+        host = "host.dyn.roster.internal."
+        added = changed(f"update add {host} 60 A 10.3.0.1", f"update add {host} 60 TXT x", f"update add deep.a.dyn.roster.internal. 60 CNAME {host}",
+                        "update add db.apps.roster.internal. 60 A 10.3.0.2", "update add made.service.roster.internal. 60 A 10.3.0.3")
+        lines = [re.sub(r"\s+", " ", line) for line in added.splitlines()]
+        self.assertEqual([lines.count(f"{host} 60 IN {rest}") for rest in ("A 10.3.0.1", 'TXT "x"')], [1, 1])
+        self.assertIn("made.service.roster.internal. 60 IN A 10.3.0.3", lines)
+        self.assertEqual(len(daemons) * [["10.3.0.2"]], [dig(daemon.port, "+short", "db.apps.roster.internal").split() for daemon in daemons])
+
+        taken = changed(f"update delete {host} A", "update add after.dyn.roster.internal. 60 A 10.3.0.4", "update delete made.service.roster.internal.")
+        self.assertIn(f"{host} 60 IN A 10.3.0.1", re.sub(r"[ \t]+", " ", taken))
+        self.assertNotIn("10.3.0.1", "".join(zone(agent.dns_port)))
+        changed(f"update delete {host}", "update delete deep.a.dyn.roster.internal.", "update delete after.dyn.roster.internal.",
+                "update delete db.apps.roster.internal.")
+        self.assertEqual([line for line in zone(agent.dns_port) if ".dyn." in line or "db.apps" in line], [])
+        for daemon in daemons:
+            self.assertIn("status: NXDOMAIN", dig(daemon.port, host))
+            self.assertEqual(dig(daemon.port, "+short", "db.apps.roster.internal").split(), ["10.9.9.9"], "the wildcard's again")
 
     def test_two_agents_have_the_same_zone_with_the_same_serial(self):
         first = self.agent(name="alpha")
@@ -276,8 +324,7 @@ session_timeout = "2s"
             self.assertEqual(rcode_of(axfr(ZONES[0]), port, "127.0.0.2"), 5, "from elsewhere")
             self.assertEqual(zone(port, key=KEY.replace("c2Vj", "AAAA")), [], "with a wrong secret")
             self.assertEqual(zone(port, key=KEY.replace("secondary", "nobody")), [], "with an unknown key")
-            other = "hmac-sha256:other:b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItMTI="
-            self.assertEqual(zone(port, key=other), [], "with another's key")
+            self.assertEqual(zone(port, key=f"hmac-sha256:other:{OTHER}"), [], "with another's key")
             self.assertEqual(self.transfers(agent, "axfr", "refused"), 3)
             self.assertEqual(self.transfers(agent, "axfr", "not_auth"), 2)
             self.assertTrue(any(" in soa " in line for line in zone(port)), "the right key does it")

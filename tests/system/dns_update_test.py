@@ -35,6 +35,12 @@ reverse = ["10.0.0.0/8"]
 [[dns.record]]
 name = "www.dyn"
 address = "192.0.2.1"
+[[dns.record]]
+name = "*.apps"
+address = "192.0.2.2"
+[[dns.record]]
+name = "alias.apps"
+cname = "www.dyn"
 [[dns.key]]
 name = "dhcp"
 secret = "{secret}"
@@ -47,7 +53,7 @@ name = "idle"
 secret = "{secret}"
 [[dns.update]]
 key = "dhcp"
-names = ["*.dyn", "*.service"]
+names = ["*.dyn", "*.apps", "*.service"]
 [[dns.update]]
 key = "backup"
 names = ["*.leased", "short.service"]
@@ -150,6 +156,53 @@ class Updates(unittest.TestCase):
         self.assertEqual(self.two.dig("host1.dyn." + DOMAIN), ("NOERROR", []))
         self.assertEqual(self.two.dig("alias.dyn." + DOMAIN), ("NXDOMAIN", []))
 
+    def test_a_name_hides_the_wildcard_above_it_for_as_long_as_it_is_there(self):
+        def answers(name, type="A"):
+            status, lines = self.one.dig(f"{name}.{DOMAIN}", type)
+            return status, [line.split()[-1] for line in lines]
+
+        self.assertEqual(nsupdate(self.one, f"update add {at('db.apps')} 60 A 10.10.0.1", f"update add {at('deep.host.apps')} 60 TXT x"), "NOERROR")
+
+        for agent in (self.one, self.two):
+            wait_until("both have it", lambda: agent.addresses(f"db.apps.{DOMAIN}") == ["10.10.0.1"])
+        self.assertEqual(answers("other.apps"), ("NOERROR", ["192.0.2.2"]))
+        self.assertEqual(answers("db.apps", "TXT"), ("NOERROR", []))
+        self.assertEqual(answers("below.db.apps"), ("NXDOMAIN", []))
+        self.assertEqual(answers("host.apps"), ("NOERROR", []))  # It is there because of what is below it.
+
+        self.assertEqual(nsupdate(self.one, f"update delete {at('db.apps')}", f"update delete {at('deep.host.apps')}"), "NOERROR")
+        for name in ("db.apps", "below.db.apps", "host.apps", "deep.host.apps"):
+            self.assertEqual(answers(name), ("NOERROR", ["192.0.2.2"]), name)
+
+    def test_a_wildcard_of_an_update_answers_for_what_is_not_there(self):
+        self.assertEqual(nsupdate(self.one, f"update add {at('*.wild.dyn')} 60 A 10.10.0.2", f"update add {at('own.wild.dyn')} 60 TXT x"), "NOERROR")
+        self.assertEqual(self.one.addresses(f"any.wild.dyn.{DOMAIN}"), ["10.10.0.2"])
+        self.assertEqual(self.one.dig(f"own.wild.dyn.{DOMAIN}"), ("NOERROR", []))
+
+        self.assertEqual(nsupdate(self.one, f"update delete {at('*.wild.dyn')}"), "NOERROR")
+        self.assertEqual(self.one.dig(f"any.wild.dyn.{DOMAIN}"), ("NXDOMAIN", []))
+
+    def test_names_of_the_configuration_are_not_changed(self):
+        for line in (f"update add {at('www.dyn')} 60 A 10.10.0.3", f"update add {at('www.dyn')} 60 TXT x", f"update delete {at('www.dyn')}",
+                     f"update delete {at('www.dyn')} A 192.0.2.1", f"update add {at('*.apps')} 60 A 10.10.0.3",
+                     f"update delete {at('*.apps')} A", f"update add {at('alias.apps')} 60 A 10.10.0.3"):
+            self.assertEqual(nsupdate(self.one, f"update add {at('beside.dyn')} 60 TXT x", line), "REFUSED", line)
+        self.assertEqual(self.one.addresses(f"www.dyn.{DOMAIN}"), ["192.0.2.1"])
+        self.assertEqual(self.one.addresses(f"any.apps.{DOMAIN}"), ["192.0.2.2"])
+        self.assertEqual(self.one.dig(f"beside.dyn.{DOMAIN}", "TXT"), ("NXDOMAIN", []))
+        # What is below one of them may be changed.
+        self.assertEqual(nsupdate(self.one, f"update add {at('below.www.dyn')} 60 A 10.10.0.4"), "NOERROR")
+        self.assertEqual(self.one.addresses(f"below.www.dyn.{DOMAIN}"), ["10.10.0.4"])
+
+    def test_a_reverse_zone_is_ours_but_takes_no_updates_and_others_are_not_ours(self):
+        add = "update add 1.0.0.10.in-addr.arpa. 60 PTR host.example."
+        self.assertEqual(nsupdate(self.one, add, zone="10.in-addr.arpa"), "REFUSED")
+        self.assertEqual(nsupdate(self.one, "prereq nxdomain 1.0.0.10.in-addr.arpa.", zone="10.in-addr.arpa"), "REFUSED")
+        for zone in ("0.10.in-addr.arpa", "in-addr.arpa", "168.192.in-addr.arpa", "service.roster.internal", "internal"):
+            self.assertEqual(nsupdate(self.one, add, zone=zone), "NOTAUTH", zone)
+        self.assertEqual(nsupdate(self.one, add, zone=DOMAIN), "NOTZONE")
+        self.assertEqual(self.one.dig("1.0.0.10.in-addr.arpa", "PTR"), ("NXDOMAIN", []))
+
     def test_prerequisites_hold_or_nothing_is_done(self):
         name, service = at("pre.dyn"), at("pre.service")
         self.assertEqual(nsupdate(self.one, f"update add {name} 60 A 10.2.0.1", f"update add {name} 60 A 10.2.0.2",
@@ -186,7 +239,6 @@ class Updates(unittest.TestCase):
             self.assertEqual(nsupdate(self.one, f"update add {at(other)} 60 A 10.3.0.1"), "REFUSED", other)
         self.assertEqual(nsupdate(self.one, f"update add {at('web.service')} 60 TXT no"), "REFUSED")
         self.assertEqual(nsupdate(self.one, "update add www.example. 60 A 10.3.0.1", zone="example"), "NOTAUTH")
-        self.assertEqual(nsupdate(self.one, "update add 1.10.in-addr.arpa. 60 PTR x.", zone="10.in-addr.arpa"), "REFUSED")
         self.assertEqual(self.one.dig("x.dyn." + DOMAIN), ("NXDOMAIN", []))
         self.assertGreater(self.metric(self.one, 'roster_dns_updates_total{rcode="REFUSED"}'), 0)
         self.assertGreater(self.metric(self.one, 'roster_dns_updates_total{rcode="NOTAUTH"}'), 0)
