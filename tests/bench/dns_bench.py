@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """The DNS face beside a bare echo, Knot, NSD and BIND: server CPU per query, and queries a second.
 
-usage: tests/bench/dns_bench.py [compare|tcp|churn|million] [--build build/release] [--seconds 5] [--rounds 3]
-                                [--servers echo,roster,knot,nsd,bind] [--rate QUERIES_PER_SECOND]
+usage: tests/bench/dns_bench.py [compare|tcp|churn|registrations|million] [--build build/release] [--seconds 5] [--rounds 3]
+                                [--servers echo,roster,knot,nsd,bind] [--rate QUERIES_PER_SECOND] [--changes PER_SECOND]
 
 compare  10,000 services of 3 instances, the same records in every server and the same query files (A, SRV, NXDOMAIN, a mix),
          once at a fixed rate for the CPU of a query and once as fast as it goes. The servers take turns in every round.
 tcp      the same A queries over connections that are kept, and over one connection for each.
-churn    throughput and latency while 5,000 services a second change.
+churn    throughput and latency of the DNS face while 5,000 services a second change, beside itself without changes and the echo.
+registrations
+         a whole agent under 5,000 changes a second of its core: from acknowledged to answered, and what it holds in memory all along.
 million  1,000,000 instances in 50,000 services: build, memory, and queries a second beside 10,000 services.
 
 One core serves and another asks (dnsperf). Needs the packages dnsperf, knot, nsd, bind9 for the servers that are compared; none
@@ -297,27 +299,70 @@ def tcp(options, folder):
     with_servers([name for name in options.servers if name != "echo"], folder, options.build, use)
 
 
-def latencies(output):
-    """Of dnsperf -v, one line a query: its last but one field is the time it took, in seconds."""
-    return sorted(float(line.split()[-1]) for line in output.splitlines() if line.startswith("> "))
+def latencies(server, queries, seconds, rate):
+    """Sorted, in milliseconds. dnsperf -v writes a line a query, whose last but one field is the time it took."""
+    with tempfile.TemporaryFile("w+", dir="/dev/shm") as lines:
+        command = ["taskset", "-c", str(ASKING_CPU), program("dnsperf"), "-s", "127.0.0.1", "-p", str(server.port), "-d", queries,
+                   "-l", str(seconds), "-c", "20", "-q", "200", "-Q", str(rate), "-v"]
+        subprocess.run(command, stdout=lines, stderr=subprocess.DEVNULL, timeout=seconds + 60)
+        lines.seek(0)
+        return sorted(float(line.split()[-1]) * 1000 for line in lines if line.startswith("> "))
+
+
+def percentile(values, share):
+    return values[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
 
 
 def churn(options, folder):
+    """Without and with changes by turns, beside the echo, so that what the machine and dnsperf add is seen."""
     queries = write_queries(folder)["mix"]
-    for changes in (0, 5000):
-        server = start_roster(folder, options.build, changes=changes)
-        try:
-            before = server.resident_megabytes()
-            _, rate, lost, _ = dnsperf(server, queries, options.seconds, "-c", 20, "-q", 200)
-            _, _, half_lost, output = dnsperf(server, queries, options.seconds, "-c", 20, "-q", 200, "-Q", int(rate / 2), "-v")
-            times = latencies(output)
-            at = lambda share: times[min(len(times) - 1, int(len(times) * share))] * 1000 if times else float("nan")
-            print(f"{changes} changes/s: {rate:.0f} queries/s, lost {lost + half_lost:.0f}; at half of it p50 {at(.5):.3f} ms, "
-                  f"p99 {at(.99):.3f} ms, p99.9 {at(.999):.3f} ms; resident {before:.1f} -> {server.resident_megabytes():.1f} MB")
-        finally:
-            for line in server.stop().splitlines():
-                if line.startswith("changes"):
-                    print("  " + line)
+    starts = {"echo": lambda: start_echo(folder, options.build),
+              "0 changes/s": lambda: start_roster(folder, options.build),
+              f"{options.changes} changes/s": lambda: start_roster(folder, options.build, changes=options.changes)}
+    found, said = {}, {}
+    for _ in range(options.rounds):
+        for way, start in starts.items():
+            server = start()
+            try:
+                before = server.resident_megabytes()
+                _, rate, lost, _ = dnsperf(server, queries, options.seconds, "-c", 20, "-q", 200)
+                times = latencies(server, queries, options.seconds, int(rate / 2))
+                found.setdefault(way, []).append((rate, *(percentile(times, share) for share in (.5, .99, .999)), lost,
+                                                  before, server.resident_megabytes()))
+            finally:
+                said[way] = [line for line in server.stop().splitlines() if line.startswith("changes")]
+    print(f"{'':16}{'queries/s':>10}  {'at half of it, ms: p50':>22}{'p99':>8}{'p99.9':>8}{'lost':>8}{'resident, MB':>18}  "
+          f"(median of {options.rounds})")
+    for way, rounds in found.items():
+        rate, half, p99, p999, lost, before, after = (statistics.median(column) for column in zip(*rounds))
+        print(f"{way:16}{rate:>10.0f}  {half:>22.3f}{p99:>8.3f}{p999:>8.3f}{lost:>8.0f}{before:>10.1f}{after:>8.1f}")
+        for line in said[way]:
+            print("  " + line)
+
+
+def registrations(options, folder):
+    """A whole agent: changes are written to its core, synced, watched, compiled and looked for in its DNS."""
+    os.environ.setdefault("ROSTER_BINARY", str(options.build / "roster"))
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+    from roster import Agent  # It takes the binary from the environment.
+
+    queries = write_queries(folder, 1000)["mix"]
+    with Agent() as agent:
+        load = [str(options.build / "tests/bench/registration_load"), agent.coord, f"127.0.0.1:{agent.dns_port}",
+                str(agent.process.pid), str(SERVICES), str(options.changes), str(options.seconds)]
+        changing = subprocess.Popen(load, stdout=subprocess.PIPE, text=True)
+        asking = None
+        for line in changing.stdout:
+            print(line.strip(), flush=True)
+            if asking is None:  # The services are there.
+                asking = subprocess.Popen([program("dnsperf"), "-s", "127.0.0.1", "-p", str(agent.dns_port), "-d", queries, "-l",
+                                           str(options.seconds), "-c", "20", "-q", "200", "-Q", str(options.beside)],
+                                          stdout=subprocess.PIPE, text=True)
+        if changing.wait() != 0:
+            sys.exit("registration_load failed")
+        for line in (asking.communicate()[0] if asking else "").splitlines():
+            if re.search(r"Queries (completed|lost|per second)|Average Latency", line):
+                print(line.strip())
 
 
 def million(options, folder):
@@ -333,13 +378,15 @@ def million(options, folder):
 
 
 def main():
-    modes = {"compare": compare, "tcp": tcp, "churn": churn, "million": million}
+    modes = {"compare": compare, "tcp": tcp, "churn": churn, "registrations": registrations, "million": million}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", nargs="?", choices=modes, default="compare")
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=int, default=100_000)
+    parser.add_argument("--changes", type=int, default=5_000, help="a second")
+    parser.add_argument("--beside", type=int, default=20_000, help="queries a second beside the changes of registrations")
     parser.add_argument("--servers", type=lambda text: text.split(","), default=list(STARTS))
     options = parser.parse_args()
     options.build = options.build.resolve()
