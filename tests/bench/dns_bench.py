@@ -279,18 +279,27 @@ def compare(options, folder):
     with_servers(options.servers, folder, options.build, use)
 
 
+def fresh_connections(server, build, seconds):
+    """(server CPU of a query in microseconds, queries a second, failed)"""
+    before = server.cpu_seconds()
+    output = subprocess.run(["taskset", "-c", str(ASKING_CPU), str(build / "tests/bench/fresh_connections"), str(server.port),
+                             str(SERVICES), "100", str(seconds)], capture_output=True, text=True, timeout=seconds + 60, check=True).stdout
+    answered, failed, rate = map(float, re.findall(r"\d+", output))
+    return (server.cpu_seconds() - before) / max(answered, 1) * 1e6, rate, failed
+
+
 def tcp(options, folder):
     queries = write_queries(folder)["A"]
     write_zone(os.path.join(folder, "zone"))
-    ways = {"kept": ("-c", 50, "-q", 500), "fresh": ("-c", 50, "-q", 50, "-O", "num-queries-per-conn=1")}
+    ways = {"kept": lambda server: cpu_per_query(server, queries, options.seconds, "-m", "tcp", "-c", 50, "-q", 500),
+            "fresh": lambda server: fresh_connections(server, options.build, options.seconds)}
 
     def use(servers):
         found = {}
         for _ in range(options.rounds):
-            for way, more in ways.items():
+            for way, load in ways.items():
                 for server in servers:
-                    found.setdefault((way, server.name), []).append(
-                        cpu_per_query(server, queries, options.seconds, "-m", "tcp", *more))
+                    found.setdefault((way, server.name), []).append(load(server))
         for i, title in ((0, "TCP: server CPU of a query, microseconds"), (1, "TCP: queries/s"), (2, "TCP: queries lost")):
             print_table(title + f" (median of {options.rounds})", servers,
                         [(way, [f"{statistics.median(one[i] for one in found[way, server.name]):.2f}" for server in servers])
