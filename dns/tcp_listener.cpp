@@ -21,6 +21,7 @@
 #include <openssl/ssl.h>
 #include <optional>
 #include <string_view>
+#include <sys/socket.h>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -96,8 +97,13 @@ struct Connection {
                 co_await asio::async_write(*tls, asio::buffer(sending), coord::use_tuple);
             co_return !error;
         }
-        const auto [error, n] =
-            co_await asio::async_write(socket, asio::buffer(sending), coord::use_tuple);
+        // What the kernel takes at once needs no turn of the event loop: a reply hardly ever does.
+        const auto taken = ::send(
+            socket.native_handle(), sending.data(), sending.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (taken == static_cast<ssize_t>(sending.size())) co_return true;
+        const auto rest =
+            asio::buffer(sending) + static_cast<std::size_t>(std::max(taken, ssize_t{0}));
+        const auto [error, n] = co_await asio::async_write(socket, rest, coord::use_tuple);
         co_return !error;
     }
 
