@@ -138,6 +138,11 @@ class Server:
                 with contextlib.suppress(OSError):
                     os.sched_setaffinity(int(task), {SERVING_CPU})
 
+    def prefer(self):
+        """Before what else runs on this machine: a time slice of something else is 4 ms, which is no latency of the server."""
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            os.sched_setscheduler(int(task), os.SCHED_FIFO, os.sched_param(10))
+
     def cpu_seconds(self):
         """What the scheduler counted for every thread, to the nanosecond."""
         spent = 0
@@ -311,8 +316,8 @@ def tcp(options, folder):
 def latencies(server, queries, seconds, rate):
     """Sorted, in milliseconds. dnsperf -v writes a line a query, whose last but one field is the time it took."""
     with tempfile.TemporaryFile("w+", dir="/dev/shm") as lines:
-        command = ["taskset", "-c", str(ASKING_CPU), program("dnsperf"), "-s", "127.0.0.1", "-p", str(server.port), "-d", queries,
-                   "-l", str(seconds), "-c", "20", "-q", "200", "-Q", str(rate), "-v"]
+        command = ["nice", "-n", "-20", "taskset", "-c", str(ASKING_CPU), program("dnsperf"), "-s", "127.0.0.1",
+                   "-p", str(server.port), "-d", queries, "-l", str(seconds), "-c", "20", "-q", "200", "-Q", str(rate), "-v"]
         subprocess.run(command, stdout=lines, stderr=subprocess.DEVNULL, timeout=seconds + 60)
         lines.seek(0)
         return sorted(float(line.split()[-1]) * 1000 for line in lines if line.startswith("> "))
@@ -323,7 +328,8 @@ def percentile(values, share):
 
 
 def churn(options, folder):
-    """Without and with changes by turns, beside the echo, so that what the machine and dnsperf add is seen."""
+    """Without and with changes by turns, beside the echo, so that what the machine and dnsperf add is seen. As root, for
+    the preference that the servers get."""
     queries = write_queries(folder)["mix"]
     starts = {"echo": lambda: start_echo(folder, options.build),
               "0 changes/s": lambda: start_roster(folder, options.build),
@@ -335,6 +341,7 @@ def churn(options, folder):
             try:
                 before = server.resident_megabytes()
                 _, rate, lost, _ = dnsperf(server, queries, options.seconds, "-c", 20, "-q", 200)
+                server.prefer()
                 times = latencies(server, queries, options.seconds, int(rate / 2))
                 found.setdefault(way, []).append((rate, *(percentile(times, share) for share in (.5, .99, .999)), lost,
                                                   before, server.resident_megabytes()))
