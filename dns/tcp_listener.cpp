@@ -107,6 +107,15 @@ struct Connection {
         co_return !error;
     }
 
+    // RFC 9103 §7.1, §7.2: over TLS they go only where it is 1.3 at least, and agreed to be for DNS.
+    bool carries_transfers() {
+        if (!tls) return true;
+        const unsigned char* protocol = nullptr;
+        unsigned size = 0;
+        SSL_get0_alpn_selected(tls->native_handle(), &protocol, &size);
+        return size > 0 && SSL_version(tls->native_handle()) >= TLS1_3_VERSION;
+    }
+
     void close() {
         boost::system::error_code ignored;
         socket.close(ignored);
@@ -376,7 +385,8 @@ bool TcpListener::State::answer(const std::shared_ptr<Connection>& connection) {
         }
         const auto frame = connection->received.next();
         if (!frame) break;
-        if (options.transfers != nullptr && Transfers::is_request(*frame)) {
+        const bool is_transfer = options.transfers != nullptr && Transfers::is_request(*frame);
+        if (is_transfer && connection->carries_transfers()) {
             begin_transfer(*connection, *frame);
             continue;
         }

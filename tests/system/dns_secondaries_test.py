@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -41,11 +42,21 @@ def serial(port, name=ZONES[0], key=KEY):
     return int(fields[2]) if len(fields) == 7 else None
 
 
-def rcode_of(message, port, source="127.0.0.1"):
-    with socket.create_connection(("127.0.0.1", port), 5, (source, 0)) as connection:
+def rcode_of(message, port, source="127.0.0.1", tls=None):
+    with socket.create_connection(("127.0.0.1", port), 5, (source, 0)) as plain, \
+            tls.wrap_socket(plain) if tls else contextlib.nullcontext(plain) as connection:
         connection.sendall(struct.pack(">H", len(message)) + message)
-        reply = connection.recv(65535)
-        return reply[5] & 15
+        stream = connection.makefile("rb")
+        return stream.read(struct.unpack(">H", stream.read(2))[0])[3] & 15
+
+
+def tls_context(version=ssl.TLSVersion.TLSv1_3, protocols=("dot",)):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = version
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    return context
 
 
 def axfr(name):
@@ -86,7 +97,7 @@ class Daemon:
         return (self.directory / "log").read_text(errors="replace")[-4000:]
 
 
-def bind():
+def bind(tls=""):
     return Daemon("bind", ["/usr/sbin/named", "-f", "-n", "1", "-c", "{conf}"], """
 options {{ directory "{directory}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
   pid-file "{directory}/pid"; session-keyfile "{directory}/session.key"; recursion no; notify no; dnssec-validation no;
@@ -95,7 +106,7 @@ controls {{ }};
 logging {{ channel all {{ stderr; severity info; print-category yes; }}; category default {{ all; }}; }};
 key secondary {{ algorithm hmac-sha256; secret "{secret}"; }};
 """ + "".join(f"""
-zone "{name}" {{{{ type secondary; primaries port {{agent}} {{{{ 127.0.0.1 key secondary; }}}}; file "{name}.db"; }}}};
+zone "{name}" {{{{ type secondary; primaries port {{agent}} {{{{ 127.0.0.1 key secondary{tls}; }}}}; file "{name}.db"; }}}};
 """ for name in ZONES))
 
 
@@ -141,7 +152,7 @@ class Secondaries(unittest.TestCase):
         self.stack = contextlib.ExitStack()
         self.addCleanup(self.stack.close)
 
-    def agent(self, notify=(), name="alpha", connect="", data_dir=None, port=0):
+    def agent(self, notify=(), name="alpha", connect="", data_dir=None, port=0, tls="", rule='key = "secondary"'):
         directory = pathlib.Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="roster-transfer-")))
         targets = ", ".join(f'"127.0.0.1:{port}"' for port in notify)
         core = f'connect = "{connect}"' if connect else 'listen = ["127.0.0.1:0"]'
@@ -151,6 +162,7 @@ address = "10.1.0.1"
 data_dir = "{data_dir or directory / "data"}"
 [dns]
 listen = ["127.0.0.1:{port}"]
+{tls}
 reverse = ["10.0.0.0/8"]
 [[dns.key]]
 name = "secondary"
@@ -160,7 +172,7 @@ name = "other"
 secret = "{OTHER}"
 [[dns.transfer]]
 to = ["127.0.0.1/32"]
-key = "secondary"
+{rule}
 notify = [{targets}]
 [[dns.update]]
 key = "other"
@@ -273,6 +285,59 @@ session_timeout = "2s"
         for daemon in daemons:
             self.assertIn("status: NXDOMAIN", dig(daemon.port, host))
             self.assertEqual(dig(daemon.port, "+short", "db.apps.roster.internal").split(), ["10.9.9.9"], "the wildcard's again")
+
+    def tls_agent(self, **how):
+        """An agent, and the port of its TLS."""
+        files = pathlib.Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="roster-transfer-")))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=alpha",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-out", files / "crt", "-keyout", files / "key"], check=True, capture_output=True)
+        port = free_port()
+        tls = f'tls_listen = ["127.0.0.1:{port}"]\ntls_certificate = "{files}/crt"\ntls_key = "{files}/key"'
+        return self.agent(tls=tls, **how), port
+
+    def test_zones_go_over_tls_by_the_same_rules(self):
+        agent, port = self.tls_agent()
+        self.register(agent, 1)
+        wait_until("it is in the zone", lambda: any("web1" in line for line in zone(agent.dns_port)))
+
+        for name in ZONES:
+            self.assertEqual(records(dig(port, "+tls", name, "AXFR")), zone(agent.dns_port, name))
+        kdig = subprocess.run(["kdig", "@127.0.0.1", "-p", str(port), "-y", KEY, "+tls", ZONES[0], "AXFR"], capture_output=True, text=True, timeout=20).stdout
+        self.assertEqual(records(kdig), zone(agent.dns_port))
+        before = serial(agent.dns_port)
+        self.register(agent, 2)
+        wait_until("there is a newer serial", lambda: serial(agent.dns_port) != before)
+        steps = self.transfers(agent, "ixfr")
+        self.assertIn("web2", dig(port, "+tls", ZONES[0], f"IXFR={before}"))
+        self.assertEqual(self.transfers(agent, "ixfr"), steps + 1)
+
+        self.assertEqual(records(dig(port, "+tls", ZONES[0], "AXFR", key=None)), [], "without a signature")
+        self.assertEqual(records(dig(port, "+tls", ZONES[0], "AXFR", key=f"hmac-sha256:other:{OTHER}")), [], "with another's key")
+        self.assertEqual(rcode_of(axfr(ZONES[0]), port, "127.0.0.2", tls_context()), 5, "from elsewhere")
+
+    def test_over_tls_a_zone_goes_only_where_it_is_new_and_for_dns(self):
+        agent, port = self.tls_agent(rule="")
+
+        wait_until("it is ready", lambda: rcode_of(axfr(ZONES[0]), port, tls=tls_context()) == 0)
+        self.assertEqual(rcode_of(axfr(ZONES[0]), port, tls=tls_context(ssl.TLSVersion.TLSv1_2)), 5)
+        self.assertEqual(rcode_of(axfr(ZONES[0]), port, tls=tls_context(protocols=())), 5)
+        # What is asked for otherwise is answered there all the same.
+        self.assertEqual(rcode_of(axfr("ns." + ZONES[0])[:-4] + b"\0\1\0\1", port, tls=tls_context(ssl.TLSVersion.TLSv1_2, ())), 0)
+
+    def test_a_stock_secondary_takes_its_zones_over_tls(self):
+        daemon = bind(" tls ephemeral")
+        self.stack.callback(daemon.stop)
+        agent, port = self.tls_agent(notify=[daemon.port])
+        self.register(agent, 1)
+        daemon.start(port)
+        self.in_step(agent, [daemon])
+
+        self.register(agent, 2)
+
+        wait_until("there is a newer zone", lambda: any("web2" in line for line in zone(agent.dns_port)))
+        self.in_step(agent, [daemon])
+        self.assertEqual(zone(daemon.port), zone(agent.dns_port))
+        self.assertGreaterEqual(self.transfers(agent, "ixfr"), 1)
 
     def test_two_agents_have_the_same_zone_with_the_same_serial(self):
         first = self.agent(name="alpha")
