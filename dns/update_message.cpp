@@ -109,6 +109,9 @@ Rcode UpdateReader::read(const Message& message, UpdateRequest& request) const {
         }
         return Rcode::no_error;
     };
+    if (message.opt && !read_update_lease(octets(message.opt->rdata), request.lease)) {
+        return Rcode::format_error;
+    }
     const auto rcode = read_all(
         message.section(MessageSection::answer), check_prerequisite, request.prerequisites);
     if (rcode != Rcode::no_error) return rcode;

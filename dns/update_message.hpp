@@ -11,10 +11,12 @@
 #include "dns/grammar.hpp"
 #include "dns/message.hpp"
 #include "dns/query.hpp"
+#include "dns/update_lease.hpp"
 
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,7 @@ struct UpdateEntry {
 struct UpdateRequest {
     std::vector<UpdateEntry> prerequisites;
     std::vector<UpdateEntry> updates;
+    std::optional<UpdateLease> lease;  // asked for; none: that of the rules
 };
 
 inline constexpr std::uint8_t opcode_update = 5;

@@ -37,6 +37,19 @@ std::size_t count_own(const ZoneRecords& records) {
 
 }  // namespace
 
+UpdateLease grant(const UpdateLease& asked,
+                  const std::vector<UpdateEntry>& updates,
+                  const TsigKey& key,
+                  const UpdatePolicy& policy) {
+    std::chrono::seconds most{0};
+    for (const auto& entry : updates) {
+        const auto* rule = policy.find(key, policy_name(entry.target));
+        if (rule == nullptr || rule->lease.count() == 0) continue;
+        if (most.count() == 0 || rule->lease < most) most = rule->lease;
+    }
+    return grant(asked, most);
+}
+
 bool UpdateTransaction::is_same(const ZoneRecord& record,
                                 std::uint16_t type,
                                 const std::string& canonical) const {
@@ -89,7 +102,8 @@ Rcode UpdateTransaction::check_sets(const std::vector<UpdateEntry>& prerequisite
 
 Rcode UpdateTransaction::apply(const std::vector<UpdateEntry>& updates,
                                const TsigKey& key,
-                               const UpdatePolicy& policy) {
+                               const UpdatePolicy& policy,
+                               const std::optional<UpdateLease>& lease) {
     std::vector<const UpdateRule*> rules;
     for (const auto& entry : updates) {
         const auto* rule = policy.find(key, policy_name(entry.target));
@@ -97,7 +111,7 @@ Rcode UpdateTransaction::apply(const std::vector<UpdateEntry>& updates,
         rules.push_back(rule);
     }
     for (std::size_t i = 0; i < updates.size(); ++i) {
-        const auto rcode = apply_one(updates[i], key, *rules[i]);
+        const auto rcode = apply_one(updates[i], key, lease ? lease->all : rules[i]->lease);
         if (rcode != Rcode::no_error) return rcode;
     }
     return Rcode::no_error;
@@ -105,8 +119,8 @@ Rcode UpdateTransaction::apply(const std::vector<UpdateEntry>& updates,
 
 Rcode UpdateTransaction::apply_one(const UpdateEntry& entry,
                                    const TsigKey& key,
-                                   const UpdateRule& rule) {
-    if (entry.record.klass == class_in) return add(entry, key, rule);
+                                   std::chrono::seconds lease) {
+    if (entry.record.klass == class_in) return add(entry, key, lease);
     if (entry.record.klass == class_none) return remove_record(entry);
     remove_sets(entry);
     return Rcode::no_error;
@@ -122,7 +136,9 @@ bool UpdateTransaction::can_hold(const UpdateEntry& entry) {
 }
 
 // RFC 2136 §3.4.2.2.
-Rcode UpdateTransaction::add(const UpdateEntry& entry, const TsigKey& key, const UpdateRule& rule) {
+Rcode UpdateTransaction::add(const UpdateEntry& entry,
+                             const TsigKey& key,
+                             std::chrono::seconds lease) {
     if (!can_hold(entry)) return Rcode::refused;
     auto& records = state_.at(entry.target);
     const auto type = entry.record.type;
@@ -138,7 +154,7 @@ Rcode UpdateTransaction::add(const UpdateEntry& entry, const TsigKey& key, const
     made.rdata = entry.target.kind == Kind::service ? zone_.canonical(type, entry.record.rdata)
                                                     : entry.record.rdata;
     made.key = format_name(octets(key.name));
-    made.expires_ms = rule.lease.count() == 0 ? 0 : now_ms_ + rule.lease.count() * 1000;
+    made.expires_ms = lease.count() == 0 ? 0 : now_ms_ + lease.count() * 1000;
     // RFC 2181 §5.2: all of a set have one TTL.
     for (auto& record : records) {
         if (record.type == type && record.is_own()) record.ttl = made.ttl;

@@ -10,18 +10,28 @@
 //          not do and what cannot be held.
 
 #include "dns/query.hpp"
+#include "dns/update_lease.hpp"
 #include "dns/update_message.hpp"
 #include "dns/update_policy.hpp"
 #include "dns/update_zone.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <set>
+#include <vector>
 
 namespace dns {
 
 inline constexpr std::size_t update_records_max = 100;  // of one name; BIND takes no more of a set
 inline constexpr std::size_t update_rdata_bytes_max = 4096;
+
+// The lease that this key gets for all of these updates: the shortest of their rules bounds it.
+UpdateLease grant(const UpdateLease& asked,
+                  const std::vector<UpdateEntry>& updates,
+                  const TsigKey& key,
+                  const UpdatePolicy& policy);
 
 class UpdateTransaction {
 public:
@@ -32,8 +42,11 @@ public:
     // RFC 2136 §3.2.
     [[nodiscard]] Rcode check(const std::vector<UpdateEntry>& prerequisites) const;
     // RFC 2136 §3.3 and §3.4: whether this key may do all of this, and then the changes in order.
-    Rcode
-    apply(const std::vector<UpdateEntry>& updates, const TsigKey& key, const UpdatePolicy& policy);
+    // What is added has the lease that was granted, or without one that of its rule.
+    Rcode apply(const std::vector<UpdateEntry>& updates,
+                const TsigKey& key,
+                const UpdatePolicy& policy,
+                const std::optional<UpdateLease>& lease = std::nullopt);
 
 private:
     [[nodiscard]] bool
@@ -41,8 +54,8 @@ private:
     [[nodiscard]] Rcode check_one(const UpdateEntry& entry) const;
     [[nodiscard]] Rcode check_sets(const std::vector<UpdateEntry>& prerequisites) const;
     [[nodiscard]] static bool can_hold(const UpdateEntry& entry);
-    Rcode apply_one(const UpdateEntry& entry, const TsigKey& key, const UpdateRule& rule);
-    Rcode add(const UpdateEntry& entry, const TsigKey& key, const UpdateRule& rule);
+    Rcode apply_one(const UpdateEntry& entry, const TsigKey& key, std::chrono::seconds lease);
+    Rcode add(const UpdateEntry& entry, const TsigKey& key, std::chrono::seconds lease);
     Rcode remove_record(const UpdateEntry& entry);
     void remove_sets(const UpdateEntry& entry);
     void remove(const UpdateTarget& target, const ZoneRecord& which);

@@ -49,11 +49,16 @@ std::string_view name_of(Rcode rcode) {
     return found->name;
 }
 
+struct Judgement {
+    Rcode rcode = Rcode::no_error;
+    std::optional<UpdateLease> lease = {};  // granted
+};
+
 // RFC 2136 §3.8: the header, and the zone if it could be read.
-Bytes reply_to(Octets request, const Message* message, Rcode rcode) {
+Bytes reply_to(Octets request, const Message* message, const Judgement& judgement) {
     Bytes reply(request.begin(), request.begin() + header_bytes);
     reply[2] = 0x80U | opcode_update << 3U;
-    reply[3] = static_cast<std::uint8_t>(rcode);
+    reply[3] = static_cast<std::uint8_t>(judgement.rcode);
     std::fill(reply.begin() + 4, reply.end(), std::uint8_t{0});
     if (message == nullptr) return reply;
     append(reply, request.subspan(header_bytes, message->questions_end - header_bytes));
@@ -64,7 +69,10 @@ Bytes reply_to(Octets request, const Message* message, Rcode rcode) {
     append_u16(reply, rr::opt);
     append_u16(reply, edns_bytes);
     append_u32(reply, 0);
-    append_u16(reply, 0);
+    Bytes options;
+    if (judgement.lease) append_update_lease(options, *judgement.lease);
+    append_u16(reply, static_cast<std::uint16_t>(options.size()));
+    append(reply, options);
     reply[11] = 1;
     return reply;
 }
@@ -96,7 +104,7 @@ struct Updater::State : std::enable_shared_from_this<State> {
     void enqueue(UpdateMessage message);
     coord::Task<void> run();
     coord::Task<void> answer(UpdateMessage message);
-    coord::Task<Rcode> judge(const Message& message, const TsigVerdict& verdict);
+    coord::Task<Judgement> judge(const Message& message, const TsigVerdict& verdict);
     coord::Task<Rcode> carry_out(UpdateRequest request, const TsigKey& key);
     coord::Task<Rcode> attempt(const UpdateRequest& request, const TsigKey& key, bool& again);
     [[nodiscard]] ZoneState state_of(const UpdateRequest& request,
@@ -158,7 +166,7 @@ coord::Task<void> Updater::State::answer(UpdateMessage message) {
     const Octets octets(message.octets);
     const auto parsed = parse_message(octets);
     if (!parsed) {
-        auto reply = reply_to(octets, nullptr, Rcode::format_error);
+        auto reply = reply_to(octets, nullptr, {Rcode::format_error});
         finish(message, Rcode::format_error, std::move(reply));
         co_return;
     }
@@ -176,9 +184,10 @@ coord::Task<void> Updater::State::answer(UpdateMessage message) {
         if (!stopped) message.reply(*known);
         co_return;
     }
-    auto rcode = verdict.rcode;
-    if (rcode == Rcode::no_error) rcode = co_await judge(*parsed, verdict);
-    auto reply = reply_to(octets, &*parsed, rcode);
+    Judgement judgement{verdict.rcode};
+    if (verdict.rcode == Rcode::no_error) judgement = co_await judge(*parsed, verdict);
+    const auto rcode = judgement.rcode;
+    auto reply = reply_to(octets, &*parsed, judgement);
     if (is_signed) {
         TsigSigner(verdict).sign(reply, static_cast<std::uint64_t>(options.clock_ms() / 1000));
     }
@@ -198,13 +207,15 @@ void Updater::State::finish(const UpdateMessage& message, Rcode rcode, Bytes rep
 }
 
 // RFC 2136 §3: the zone, then whether anything may be changed at all, then all else.
-coord::Task<Rcode> Updater::State::judge(const Message& message, const TsigVerdict& verdict) {
+coord::Task<Judgement> Updater::State::judge(const Message& message, const TsigVerdict& verdict) {
     const auto in_zone = reader.check_zone(message);
-    if (in_zone != Rcode::no_error) co_return in_zone;
-    if (!message.tsig) co_return Rcode::refused;
+    if (in_zone != Rcode::no_error) co_return Judgement{in_zone};
+    if (!message.tsig) co_return Judgement{Rcode::refused};
     UpdateRequest request;
     const auto read = reader.read(message, request);
-    if (read != Rcode::no_error) co_return read;
+    if (read != Rcode::no_error) co_return Judgement{read};
+    if (request.lease) request.lease = grant(*request.lease, request.updates, *verdict.key, policy);
+    const auto lease = request.lease;
     const auto done = co_await agent::within(
         io, options.patience, "dns update", carry_out(std::move(request), *verdict.key));
     const auto rcode = done.value_or(Rcode::server_failure);
@@ -213,7 +224,8 @@ coord::Task<Rcode> Updater::State::judge(const Message& message, const TsigVerdi
                message.section(MessageSection::answer).size(),
                message.section(MessageSection::authority).size(),
                name_of(rcode));
-    co_return rcode;
+    // RFC 9664 §4.3: what is granted is told when it was done.
+    co_return Judgement{rcode, rcode == Rcode::no_error ? lease : std::nullopt};
 }
 
 coord::Task<Rcode> Updater::State::carry_out(UpdateRequest request, const TsigKey& key) {
@@ -246,7 +258,9 @@ Updater::State::attempt(const UpdateRequest& request, const TsigKey& key, bool& 
     auto state = state_of(request, *view, key);
     UpdateTransaction transaction(zone, state, options.clock_ms());
     auto rcode = transaction.check(request.prerequisites);
-    if (rcode == Rcode::no_error) rcode = transaction.apply(request.updates, key, policy);
+    if (rcode == Rcode::no_error) {
+        rcode = transaction.apply(request.updates, key, policy, request.lease);
+    }
     if (rcode != Rcode::no_error) co_return rcode;
     auto change = change_of(state, *view);
     if (change.empty()) co_return Rcode::no_error;

@@ -94,6 +94,37 @@ TEST_F(UpdateTransactionTest, needs_a_set_to_be_exactly_what_is_given) {
     EXPECT_EQ(check({entry(host_, rr::txt, class_in, "\1a")}), Rcode::rrset_missing);
 }
 
+TEST_F(UpdateTransactionTest, gives_what_is_added_the_lease_that_was_granted) {
+    hold(host_, rr::txt, "\1x");
+    const std::vector entries{entry(host_, rr::a, class_in, address(1)),
+                              entry(web_, rr::a, class_in, address(2))};
+    UpdateTransaction transaction(zone_, state_, 1000);
+
+    EXPECT_EQ(transaction.apply(entries, key(), policy_, UpdateLease{std::chrono::seconds(40)}),
+              Rcode::no_error);
+
+    EXPECT_EQ(state_[host_].front().expires_ms, 0) << "of what was there";
+    EXPECT_EQ(state_[host_].back().expires_ms, 41'000);
+    EXPECT_EQ(state_[web_].back().expires_ms, 41'000);
+}
+
+TEST_F(UpdateTransactionTest, grants_a_lease_within_all_rules_of_the_update) {
+    using std::chrono::seconds;
+    const UpdatePolicy policy{{{"dhcp", {"*.dyn"}, seconds(600), false},
+                               {"dhcp", {"web.service"}, seconds(100), false},
+                               {"dhcp", {"*.free"}, seconds(0), false}},
+                              keys_};
+    const auto dyn = entry(host_, rr::a, class_in, address(1));
+    const auto web = entry(web_, rr::a, class_in, address(2));
+    const auto free = entry({Kind::name, "a.free", {}}, rr::a, class_in, address(3));
+    const UpdateLease hour{seconds(3600)};
+
+    EXPECT_EQ(grant(hour, {free, dyn}, key(), policy).all, seconds(600));
+    EXPECT_EQ(grant(hour, {dyn, free, web}, key(), policy).all, seconds(100));
+    EXPECT_EQ(grant(hour, {free}, key(), policy).all, seconds(3600));
+    EXPECT_EQ(grant({seconds(60)}, {dyn, web}, key(), policy).all, seconds(60));
+}
+
 TEST_F(UpdateTransactionTest, adds_in_order_and_gives_a_set_one_ttl) {
     hold(host_, rr::a, address(1));
 

@@ -151,6 +151,40 @@ TEST_F(UpdaterTest, gives_a_message_that_comes_again_the_reply_it_had) {
     EXPECT_EQ(rcode(ask(sign(request.bytes))), 6);  // Signed anew it is another.
 }
 
+TEST_F(UpdaterTest, grants_a_lease_to_who_asks_for_one_and_says_which) {
+    make({.keys = {key_config},
+          .rules = {{"dhcp", {"*.dyn"}, std::chrono::seconds(600), false}},
+          .allow = {*parse_prefix("192.0.2.0/24")}});
+    const auto lease_of = [&](std::string asked) {
+        const auto reply = ask(sign(update().with_opt(1232, 0, asked).bytes));
+        EXPECT_EQ(rcode(reply), 0);
+        const auto znode = agent_.read(agent::dynamic_path("host.dyn")).value();
+        const auto expires = agent::decode_dynamic_name(znode.data).value->records.at(0).expires_ms;
+        return std::pair(parse_message(reply)->opt->rdata, (expires - now_ms_) / 1000);
+    };
+    using Lease = std::pair<std::string, std::int64_t>;
+
+    EXPECT_EQ(lease_of("\0\2\0\4\0\0\0\x3C"s), Lease("\0\2\0\4\0\0\0\x3C"s, 60));
+    EXPECT_EQ(lease_of("\0\2\0\10\0\1\0\0\0\0\0\x3C"s),
+              Lease("\0\2\0\10\0\0\2\x58\0\0\0\x3C"s, 600));
+    now_ms_ += 1000;
+    EXPECT_EQ(lease_of(""), Lease("", 600)) << "the rule's, which is not told";
+}
+
+TEST_F(UpdaterTest, tells_no_lease_of_what_was_not_done) {
+    auto other = support::question("roster.internal", rr::soa);
+    other.bytes[2] = opcode_update << 3U;
+    other.add_record(8, "\4host\5other\xC0\x0C"s, rr::a, 1, 60, "\x0A\0\0\1"s);
+    other.with_opt(1232, 0, "\0\2\0\4\0\0\0\x3C"s);
+    const auto malformed = update().with_opt(1232, 0, "\0\2\0\2\0\0"s);
+
+    const auto refused = ask(sign(other.bytes));
+
+    EXPECT_EQ(rcode(refused), 5);
+    EXPECT_EQ(parse_message(refused)->opt->rdata, "");
+    EXPECT_EQ(rcode(ask(sign(malformed.bytes))), 1);
+}
+
 TEST_F(UpdaterTest, forgets_the_oldest_replies_when_there_are_too_many) {
     make({.keys = {key_config},
           .rules = {{"dhcp", {"*.dyn"}, std::chrono::seconds(0), false}},

@@ -57,7 +57,10 @@ void carry_out(const dns::Message& message) {
     dns::UpdateTransaction transaction(zone, state, 1000);
     const auto checked = transaction.check(request.prerequisites);
     expect(checked == dns::Rcode::no_error || !request.prerequisites.empty());
-    if (transaction.apply(request.updates, key, policy) != dns::Rcode::no_error) return;
+    if (request.lease) request.lease = grant(*request.lease, request.updates, key, policy);
+    expect(!request.lease || request.lease->all <= std::chrono::hours(24));
+    const auto applied = transaction.apply(request.updates, key, policy, request.lease);
+    if (applied != dns::Rcode::no_error) return;
     agent::DynamicChange change;
     for (const auto& [target, records] : state) {
         if (target.kind == dns::UpdateTarget::Kind::service) {

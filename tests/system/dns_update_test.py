@@ -16,6 +16,7 @@ from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import dns.edns  # noqa: E402
 import dns.message  # noqa: E402
 import dns.query  # noqa: E402
 import dns.rcode  # noqa: E402
@@ -337,6 +338,28 @@ class Updates(unittest.TestCase):
                        and agent.dig("short.service." + DOMAIN) == ("NOERROR", []))
         over = sum(self.metric(agent, "roster_dns_leases_over_total") for agent in (self.one, self.two))
         self.assertEqual(over, 3)  # The text, the address, and the instance: each by one of them.
+
+
+    def test_who_asks_for_a_lease_is_granted_one(self):
+        def granted(zone, key, *seconds):
+            """What the reply says, for an option of four or eight octets."""
+            update = dns.update.UpdateMessage(DOMAIN)
+            update.add(f"asked.{zone}", 60, "A", "10.11.0.1")
+            asked = struct.pack(f"!{len(seconds)}I", *seconds)
+            update.use_edns(0, options=[dns.edns.GenericOption(2, asked)] if seconds else [])
+            update.use_tsig(key)
+            reply = dns.query.udp(update, "127.0.0.1", port=self.one.dns_port, timeout=10)
+            self.assertEqual(reply.rcode(), dns.rcode.NOERROR)
+            return [struct.unpack(f"!{len(option.data) // 4}I", option.data) for option in reply.options]
+
+        self.assertEqual(granted("dyn", signed(), 3600), [(3600,)])
+        self.assertEqual(granted("dyn", signed(), 1, 2 ** 32 - 1), [(30, 604800)])
+        self.assertEqual(granted("dyn", signed()), [])
+
+        backup = signed("backup", "hmac-sha512")
+        self.assertEqual(granted("leased", backup, 3600), [(2,)])
+        wait_until("its lease is over", lambda: self.one.dig("asked.leased." + DOMAIN) == ("NXDOMAIN", []))
+        self.assertEqual(self.one.addresses("asked.dyn." + DOMAIN), ["10.11.0.1"])
 
 
 class Alone(unittest.TestCase):
