@@ -75,6 +75,7 @@ struct DnsForwardConfig {
     std::vector<std::string> servers = {};  // default: those of /etc/resolv.conf
     std::vector<DnsForwardDomainConfig> domains = {};
     std::vector<std::string> allow = private_networks;  // for whom; this host always
+    std::size_t queries_max_per_client = 100;  // that are under way; this host has no limit
     std::size_t cache_bytes_max = std::size_t{16} << 20U;
     std::size_t cache_entries_max = 50'000;
     std::chrono::seconds ttl_max{86'400};

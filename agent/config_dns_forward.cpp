@@ -45,6 +45,8 @@ void read_dns_forward(TableReader& in, DnsForwardConfig& forward) {
     in.take("enabled", forward.enabled, boolean());
     in.take_list(
         "allow", forward.allow, text_that("a prefix such as \"10.0.0.0/8\"", is_ip_prefix));
+    in.take(
+        "queries_max_per_client", forward.queries_max_per_client, integer<std::size_t>(1, 10'000));
     in.take("cache_bytes_max",
             forward.cache_bytes_max,
             integer<std::size_t>(65'536, std::int64_t{1} << 40U));

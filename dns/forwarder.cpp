@@ -392,6 +392,9 @@ std::vector<coord::Metric> Forwarder::metrics() const {
     count("roster_dns_forward_shed_total",
           "Queries turned away because too much was under way.",
           all.shed);
+    count("roster_dns_forward_crowded_total",
+          "Queries turned away because too many of their client were under way.",
+          all.crowded);
     count("roster_dns_forward_hidden_total",
           "Records left out: addresses of private networks, from a public server.",
           all.hidden);

@@ -27,6 +27,13 @@ Record record_of(const QueryName& name, std::uint16_t type, std::string_view rda
     return record;
 }
 
+// Whoever has one address of IPv6 has a whole /64 of them.
+IpAddress client_of(const ForwardedQuery& query) {
+    auto client = query.client.address;
+    if (!client.is_v4()) std::fill(client.bytes.begin() + 8, client.bytes.end(), std::uint8_t{0});
+    return client;
+}
+
 Relayed relayed(ForwardAnswer answer) {
     return {std::make_shared<const ForwardAnswer>(std::move(answer))};
 }
@@ -83,6 +90,7 @@ void InquiryTable::take(const ForwardedQuery& query, Time now) {
     }
     if (cached && cached->deferred) return relay_stale(query, *cached);
     counters_.misses.add();
+    if (is_crowded(query)) return turn_away(query, cached, counters_.crowded);
     if (inquiry != inquiries_.end()) return join(query, inquiry->second, cached, now);
     begin(query, name, *decision.route, key, cached, now);
 }
@@ -99,7 +107,7 @@ void InquiryTable::begin(const ForwardedQuery& query,
     const bool is_full =
         inquiries_.size() >= limits_.inquiries_max || waiting_ >= limits_.waiting_max;
     if (is_full || order.empty()) {
-        if (!is_prefetch) shed(query, cached);
+        if (!is_prefetch) turn_away(query, cached, counters_.shed);
         return;
     }
     auto& inquiry = inquiries_[key];
@@ -126,14 +134,28 @@ void InquiryTable::join(const ForwardedQuery& query,
     if (cached && inquiry.stale_at <= now) return relay_stale(query, *cached);
     const bool is_full =
         inquiry.waiters.size() >= limits_.waiters_max || waiting_ >= limits_.waiting_max;
-    if (is_full) return shed(query, cached);
+    if (is_full) return turn_away(query, cached, counters_.shed);
     counters_.coalesced.add();
     wait(query, inquiry);
+}
+
+// The programs of this host are one client, and hundreds.
+bool InquiryTable::is_crowded(const ForwardedQuery& query) const {
+    if (query.client.address.is_loopback()) return false;
+    const auto found = waiting_of_.find(client_of(query));
+    return found != waiting_of_.end() && found->second >= limits_.waiting_max_per_client;
 }
 
 void InquiryTable::wait(const ForwardedQuery& query, Inquiry& inquiry) {
     inquiry.waiters.push_back(query);
     ++waiting_;
+    ++waiting_of_[client_of(query)];
+}
+
+void InquiryTable::leave(const ForwardedQuery& waiter) {
+    --waiting_;
+    const auto of_client = waiting_of_.find(client_of(waiter));
+    if (--of_client->second == 0) waiting_of_.erase(of_client);
 }
 
 void InquiryTable::relay_stale(const ForwardedQuery& query, const ForwardCache::Found& cached) {
@@ -148,8 +170,10 @@ void InquiryTable::fail(const ForwardedQuery& query, Rcode rcode, ExtendedError 
     outward_.reply(query, relayed(std::move(answer)));
 }
 
-void InquiryTable::shed(const ForwardedQuery& query, const Cached& cached) {
-    counters_.shed.add();
+void InquiryTable::turn_away(const ForwardedQuery& query,
+                             const Cached& cached,
+                             coord::Counter& counter) {
+    counter.add();
     if (cached) return relay_stale(query, *cached);
     fail(query, Rcode::server_failure, ExtendedError::network_error);
 }
@@ -304,8 +328,10 @@ void InquiryTable::conclude(const std::string& key, ForwardAnswer answer, Time n
     const auto inquiry = inquiries_.extract(key);
     if (inquiry.empty()) return;
     stale_deadlines_.erase({inquiry.mapped().stale_at, key});
-    waiting_ -= inquiry.mapped().waiters.size();
-    for (const auto& waiter : inquiry.mapped().waiters) outward_.reply(waiter, {shared});
+    for (const auto& waiter : inquiry.mapped().waiters) {
+        leave(waiter);
+        outward_.reply(waiter, {shared});
+    }
 }
 
 void InquiryTable::conclude_without(Inquiry& inquiry, Time now) {
@@ -326,8 +352,10 @@ void InquiryTable::conclude_without(Inquiry& inquiry, Time now) {
 }
 
 void InquiryTable::release(Inquiry& inquiry, const ForwardCache::Found& stale) {
-    waiting_ -= inquiry.waiters.size();
-    for (const auto& waiter : inquiry.waiters) relay_stale(waiter, stale);
+    for (const auto& waiter : inquiry.waiters) {
+        leave(waiter);
+        relay_stale(waiter, stale);
+    }
     inquiry.waiters.clear();
 }
 

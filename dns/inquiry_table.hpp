@@ -37,7 +37,8 @@ struct InquiryLimits {
     std::size_t inquiries_max = 1000;
     std::size_t waiters_max = 100;  // of one of them
     std::size_t waiting_max = 10'000;
-    std::size_t late_max = 1000;  // tries that nobody waits for
+    std::size_t waiting_max_per_client = 100;  // but for this host
+    std::size_t late_max = 1000;               // tries that nobody waits for
     std::chrono::milliseconds timeout{800};
     std::size_t tries = 2;  // of each server
     std::chrono::seconds ttl_max{86'400};
@@ -53,6 +54,7 @@ struct InquiryCounters {
     coord::Counter prefetches;
     coord::Counter local;     // answered without asking: localhost, names that stay here
     coord::Counter shed;      // too much was under way
+    coord::Counter crowded;   // too much of one client was
     coord::Counter hidden;    // records left out, because of their addresses
     coord::Counter loops;     // probes that came back
     coord::Counter failures;  // inquiries that no server answered
@@ -143,11 +145,13 @@ private:
                const Cached& cached,
                Time now);
     void join(const ForwardedQuery& query, Inquiry& inquiry, const Cached& cached, Time now);
+    [[nodiscard]] bool is_crowded(const ForwardedQuery& query) const;
     void wait(const ForwardedQuery& query, Inquiry& inquiry);
+    void leave(const ForwardedQuery& waiter);
     void answer_here(const ForwardedQuery& query, const QueryName& name, ForwardRules::Kind kind);
     void relay_stale(const ForwardedQuery& query, const ForwardCache::Found& cached);
     void fail(const ForwardedQuery& query, Rcode rcode, ExtendedError why);
-    void shed(const ForwardedQuery& query, const Cached& cached);
+    void turn_away(const ForwardedQuery& query, const Cached& cached, coord::Counter& counter);
     void try_next(Inquiry& inquiry, Time now);
     void attempt(const Inquiry& inquiry, std::size_t server, bool spare, Time now);
     void start(Attempt attempt, Time now);
@@ -177,8 +181,9 @@ private:
     std::map<Labels, std::size_t> loop_names_;  // folded, and whose server
     Time look_for_loops_at_{};
     AttemptId last_attempt_ = 0;
-    std::size_t late_ = 0;     // of the attempts
-    std::size_t waiting_ = 0;  // of all inquiries
+    std::size_t late_ = 0;                         // of the attempts
+    std::size_t waiting_ = 0;                      // of all inquiries
+    std::map<IpAddress, std::size_t> waiting_of_;  // the same by client; none is 0
     InquiryCounters& counters_;
 };
 

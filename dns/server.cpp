@@ -396,6 +396,7 @@ void Server::Parts::build_forwarder() {
                   .stale_max = config.serve_stale,
                   .prefetch = config.prefetch,
                   .seed = random_seed()};
+    with.inquiries.waiting_max_per_client = config.queries_max_per_client;
     with.inquiries.timeout = config.timeout;
     with.inquiries.tries = config.tries;
     with.inquiries.ttl_max = config.ttl_max;

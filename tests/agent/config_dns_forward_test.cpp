@@ -28,6 +28,7 @@ TEST(ConfigDnsForward, every_key_is_read) {
 [dns.forward]
 servers = ["10.0.0.2", "[fd00::2]:5353", "fd00::3"]
 allow = ["10.0.0.0/8"]
+queries_max_per_client = 20
 cache_bytes_max = 1000000
 cache_entries_max = 100
 ttl_max = "1h"
@@ -45,6 +46,7 @@ servers = ["10.0.0.53:5353"]
 
     EXPECT_EQ(forward.servers, (Lines{"10.0.0.2", "[fd00::2]:5353", "fd00::3"}));
     EXPECT_EQ(forward.allow, Lines{"10.0.0.0/8"});
+    EXPECT_EQ(forward.queries_max_per_client, 20U);
     EXPECT_EQ(forward.cache_bytes_max, 1'000'000U);
     EXPECT_EQ(forward.cache_entries_max, 100U);
     EXPECT_EQ(forward.ttl_max, seconds(3600));

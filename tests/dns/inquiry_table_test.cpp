@@ -79,13 +79,16 @@ protected:
     void SetUp() override { open({.servers = {"10.0.0.1", "10.0.0.2"}}); }
 
     // The query of client number `client`.
-    void take(const std::string& name, std::uint32_t client = 1, std::uint16_t type = rr::a) {
+    void take(const std::string& name,
+              std::uint32_t client = 1,
+              std::uint16_t type = rr::a,
+              const std::string& from = "10.9.0.1") {
         const auto message = support::question(name, type);
         ForwardedQuery query;
         query.head_bytes = message.bytes.size();
         std::copy(message.bytes.begin(), message.bytes.end(), query.head.begin());
         query.type = type;
-        query.client.now = client;
+        query.client = {parse_ip(from).value(), client};
         table->take(query, now);
     }
     void reply(const Asked& to, const support::Message& message) {
@@ -437,6 +440,46 @@ TEST_F(Inquiries, hold_only_so_many_clients_and_late_tries) {
     pass(seconds(1));
     EXPECT_FALSE(asked.at(0).forgotten);
     EXPECT_TRUE(asked.at(1).forgotten);
+}
+
+TEST_F(Inquiries, of_one_client_are_no_more_than_its_share) {
+    open({.servers = {"10.0.0.1"}}, {.waiting_max_per_client = 2, .tries = 1});
+    take("a.example", 1);
+    take("b.example", 2);
+    take("c.example", 3);
+    take("b.example", 4);
+
+    ASSERT_EQ(told.size(), 2U) << "also of a question that is under way";
+    EXPECT_EQ(told[0].rcode, Rcode::server_failure);
+    EXPECT_EQ(told[0].why, ExtendedError::network_error);
+    EXPECT_EQ(counted().crowded.value(), 2U);
+    EXPECT_EQ(asked.size(), 2U);
+    take("c.example", 5, rr::a, "10.9.0.2");
+    EXPECT_EQ(asked.size(), 3U) << "another has its own share";
+
+    reply_address(asked[0]);
+    take("a.example", 6);
+    take("d.example", 7);
+    EXPECT_EQ(asked.size(), 4U) << "what is answered counts no more, nor what is known";
+    pass(seconds(10));
+    take("e.example", 8);
+    take("f.example", 9);
+    EXPECT_EQ(asked.size(), 6U) << "nor what has failed";
+    EXPECT_EQ(counted().crowded.value(), 2U);
+}
+
+TEST_F(Inquiries, a_client_is_a_network_of_ipv6_and_on_this_host_there_are_many) {
+    open({.servers = {"10.0.0.1"}}, {.waiting_max_per_client = 1});
+    take("a.example", 1, rr::a, "fd00::1");
+    take("b.example", 2, rr::a, "fd00::ffff:2");
+    EXPECT_EQ(counted().crowded.value(), 1U);
+    take("b.example", 3, rr::a, "fd00:0:0:1::1");
+    EXPECT_EQ(counted().crowded.value(), 1U);
+
+    for (const auto* here : {"127.0.0.1", "::1"}) {
+        for (std::uint32_t i = 0; i < 5; ++i) take(std::to_string(i) + ".example", i, rr::a, here);
+    }
+    EXPECT_EQ(counted().crowded.value(), 1U);
 }
 
 TEST_F(Inquiries, answer_some_names_without_asking) {
