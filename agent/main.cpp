@@ -18,6 +18,7 @@
 #include "coord/client/client.hpp"
 #include "coord/server/server.hpp"
 #include "dns/server.hpp"
+#include "dns/settings.hpp"
 #include "http/server.hpp"
 
 #include <boost/asio/signal_set.hpp>

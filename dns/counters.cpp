@@ -32,8 +32,14 @@ constexpr std::array<Named, counted_rcodes> rcodes{{{0, "NOERROR"},
                                                     {3, "NXDOMAIN"},
                                                     {4, "NOTIMP"},
                                                     {5, "REFUSED"},
+                                                    {6, "YXDOMAIN"},
+                                                    {7, "YXRRSET"},
+                                                    {8, "NXRRSET"},
+                                                    {9, "NOTAUTH"},
+                                                    {10, "NOTZONE"},
                                                     {16, "BADVERS"},
-                                                    {23, "BADCOOKIE"}}};
+                                                    {23, "BADCOOKIE"},
+                                                    {0, "other"}}};
 
 template <std::size_t n>
 std::size_t index_of(const std::array<Named, n>& names, std::uint16_t number) {

@@ -17,7 +17,7 @@
 namespace dns {
 
 inline constexpr std::size_t counted_types = 12;
-inline constexpr std::size_t counted_rcodes = 8;
+inline constexpr std::size_t counted_rcodes = 14;
 
 struct alignas(128) Counters {
     std::array<coord::Counter, counted_types> queries;

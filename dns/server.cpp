@@ -1,6 +1,5 @@
 #include "dns/server.hpp"
 
-#include "agent/endpoint.hpp"
 #include "coord/base/tls_context.hpp"
 #include "dns/answer_compiler.hpp"
 #include "dns/answer_table.hpp"
@@ -8,7 +7,7 @@
 #include "dns/forwarder.hpp"
 #include "dns/grammar.hpp"
 #include "dns/responder.hpp"
-#include "dns/static_records.hpp"
+#include "dns/settings.hpp"
 #include "dns/tcp_listener.hpp"
 #include "dns/transfer.hpp"
 #include "dns/tsig.hpp"
@@ -25,6 +24,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <random>
 #include <set>
@@ -52,153 +52,14 @@ std::string reason(const std::error_code& error) {
     return text;
 }
 
-boost::asio::ip::tcp::endpoint parse_endpoint(const std::string& listen) {
-    const auto host_port = agent::parse_host_port(listen);
-    boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(host_port ? host_port->host : "", error);
-    if (!host_port || error)
-        throw std::system_error(std::make_error_code(std::errc::invalid_argument));
-    return {address, host_port->port};
-}
-
-std::vector<IpPrefix> prefixes_of(const std::vector<std::string>& texts) {
-    std::vector<IpPrefix> prefixes;
-    for (const auto& text : texts) {
-        const auto prefix = parse_prefix(text);
-        if (!prefix) throw std::runtime_error("dns: \"" + text + "\" is no address prefix");
-        prefixes.push_back(*prefix);
-    }
-    return prefixes;
-}
-
-std::vector<StaticName> compile_all(const agent::DnsConfig& config, const Grammar& grammar) {
-    const auto faults = find_faults(config.records, grammar);
-    if (!faults.empty()) throw std::runtime_error(faults.front());
-    std::vector<StaticName> made;
-    for (const auto& record : config.records) made.push_back(compile(record, grammar, config.ttl));
-    return made;
-}
-
-std::set<Labels> keys_of(const std::vector<StaticName>& names) {
-    std::set<Labels> keys;
-    for (const auto& name : names) keys.insert(name.key);
-    return keys;
-}
-
-Cookies cookies_of(const agent::DnsConfig& config) {
-    std::vector<CookieSecret> configured;
-    for (const auto& text : config.cookie_secrets) {
-        const auto secret = parse_cookie_secret(text);
-        if (!secret) throw std::runtime_error("dns.cookie_secrets: 32 hexadecimal digits each");
-        configured.push_back(*secret);
-    }
-    CookieSecret seed{};
-    std::random_device device;
-    for (auto& octet : seed) octet = static_cast<std::uint8_t>(device());
-    return {std::move(configured), seed};
-}
-
-ResponderOptions responder_options(const ServerOptions& from, const TsigKeyring& keys) {
-    const auto& config = from.config;
-    ResponderOptions options;
-    options.ttl = config.ttl;
-    options.negative_ttl = config.negative_ttl;
-    options.identity = config.identity.value_or(from.node);
-    options.version = config.version.value_or(from.version);
-    options.version_for_all = config.version.has_value();
-    options.allow = prefixes_of(config.allow);
-    options.trusted = prefixes_of(config.trusted);
-    options.unverified_bytes_max = config.unverified_bytes_max;
-    options.cookies = cookies_of(config);
-    options.keys = &keys;  // Also of none: a signature by a key that there is not is told so.
-    options.forwards = config.forward.enabled;
-    options.recursion = prefixes_of(config.forward.allow);
-    for (const auto& transfer : config.transfers) {
-        const auto to = prefixes_of(transfer.to);
-        options.transfer_to.insert(options.transfer_to.end(), to.begin(), to.end());
-    }
-    // Who may have all of a zone may ask for its serial.
-    options.allow.insert(
-        options.allow.end(), options.transfer_to.begin(), options.transfer_to.end());
-    return options;
-}
-
-TsigKeyring keyring_of(const agent::DnsConfig& config) {
-    std::vector<TsigKey> keys;
-    for (const auto& key : config.keys) keys.push_back(make_key(key));
-    return TsigKeyring(std::move(keys));
-}
-
-// The key that a rule names; null: it names none.
-const TsigKey* key_of(const agent::DnsTransferConfig& transfer,
-                      const agent::DnsConfig& config,
-                      const TsigKeyring& keys) {
-    if (transfer.key.empty()) return nullptr;
-    for (const auto& one : config.keys) {
-        if (one.name != transfer.key) continue;
-        const auto made = make_key(one);
-        return keys.find(made.name, made.algorithm);
-    }
-    throw std::runtime_error("dns.transfer: there is no dns.key \"" + transfer.key + "\"");
-}
-
-TransferOptions transfer_options(const agent::DnsConfig& config, const TsigKeyring& keys) {
-    TransferOptions options;
-    options.keys = &keys;
-    for (const auto& transfer : config.transfers) {
-        const auto* key = key_of(transfer, config, keys);
-        options.rules.push_back({prefixes_of(transfer.to), key == nullptr ? Labels() : key->name});
-        for (const auto& text : transfer.notify) {
-            const auto endpoint = parse_endpoint(text);
-            options.notify.push_back({{endpoint.address(), endpoint.port()}, key});
-        }
-    }
-    options.history = {.ttl = config.ttl,
-                       .records_max = config.transfer_records_max,
-                       .journal_bytes_max = config.transfer_journal_bytes_max};
-    options.negative_ttl = config.negative_ttl;
-    options.transfers_max = config.transfers_max;
-    options.udp_bytes_max = static_cast<std::uint16_t>(config.udp_bytes_max);
-    return options;
-}
-
-// Only an address of this host can be bound.
-bool is_on_this_host(const boost::asio::ip::address& address) {
-    boost::asio::io_context io;
-    boost::asio::ip::udp::socket probe(io);
-    const boost::asio::ip::udp::endpoint endpoint(address, 0);
-    boost::system::error_code error;
-    probe.open(endpoint.protocol(), error);
-    if (!error) probe.bind(endpoint, error);
-    return !error;
-}
-
-// Whether that is one of the addresses we listen on. On a wildcard, all of this host are.
-bool is_own(const ServerAddress& server, const boost::asio::ip::tcp::endpoint& listening) {
-    if (server.port != listening.port()) return false;
-    const auto address = boost::asio::ip::make_address(format_ip(server.address));
-    if (!listening.address().is_unspecified()) return address == listening.address();
-    return address.is_unspecified() || is_on_this_host(address);
-}
-
 }  // namespace
-
-std::vector<std::string> find_faults(const agent::DnsConfig& config,
-                                     const std::string& domain,
-                                     const std::string& datacenter) {
-    try {
-        return find_faults(config.records, Grammar(domain, datacenter, config.reverse));
-    } catch (const std::runtime_error& wrong) {
-        return {wrong.what()};
-    }
-}
 
 // Destroyed in reverse: the workers and listeners before the table they read.
 struct Server::Parts {
     explicit Parts(ServerOptions how)
         : options(std::move(how)),
           grammar(options.domain, options.datacenter, options.config.reverse),
-          statics(compile_all(options.config, grammar)),
+          statics(compile_records(options.config, grammar)),
           draft(grammar, options.config.transfer_records_max),
           keys(keyring_of(options.config)),
           compiler(
@@ -216,13 +77,13 @@ struct Server::Parts {
                .awaits_dynamic_names = options.updates.has_value(),
                .exact_at = options.exact_at,
                .draft = transferred()}),
-          responder(table, grammar, responder_options(options, keys)) {
+          responder(table, grammar, responder_settings(options, keys)) {
         const auto& config = options.config;
         if (config.forward.enabled) inbox.emplace();
         NameWriter writer(table, transferred());
         for (auto& name : statics) writer.put(Space::forward, name.key, std::move(name.answers));
         if (transferred() != nullptr) {
-            auto with = transfer_options(config, keys);
+            auto with = transfer_settings(config, keys);
             with.unix_seconds = options.unix_seconds;
             transfers.emplace(io, grammar, table, std::move(with));
         }
@@ -333,9 +194,9 @@ TcpOptions Server::Parts::tcp_options(const boost::asio::ip::tcp::endpoint& endp
     tcp.udp_bytes_max = udp_bytes_max(endpoint.address());
     tcp.idle_timeout = config.tcp_idle_timeout;
     tcp.connections_max = config.tcp_connections_max;
-    // On loopback all are one client.
+    // On loopback all are one client: its limit is that of all, beyond which the longest idle goes.
     tcp.connections_max_per_client = endpoint.address().is_loopback()
-                                         ? config.tcp_connections_max
+                                         ? std::numeric_limits<std::size_t>::max()
                                          : config.tcp_connections_max_per_client;
     tcp.seed = random_seed();
     tcp.unix_seconds = options.unix_seconds;
@@ -384,13 +245,7 @@ std::vector<std::pair<std::string_view, const TcpListener*>> Server::Parts::all(
 
 void Server::Parts::build_forwarder() {
     const auto& config = options.config.forward;
-    const auto own = [&](const ServerAddress& server) {
-        return std::any_of(listening.begin(), listening.end(), [&](const auto& endpoint) {
-            return is_own(server, endpoint);
-        });
-    };
-    const auto system = config.servers.empty() ? system_servers() : std::vector<ServerAddress>{};
-    ForwarderOptions with{.rules = ForwardRules(config, system, own)};
+    ForwarderOptions with{.rules = forward_rules(config, listening)};
     with.cache = {.entries_max = config.cache_entries_max,
                   .bytes_max = config.cache_bytes_max,
                   .stale_max = config.serve_stale,

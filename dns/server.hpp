@@ -49,11 +49,6 @@ struct ServerOptions {
     std::function<std::optional<agent::CatalogIndex>()> exact_at = {};
 };
 
-// What keeps the DNS face from starting, as far as the configuration tells: one line each.
-std::vector<std::string> find_faults(const agent::DnsConfig& config,
-                                     const std::string& domain,
-                                     const std::string& datacenter);
-
 class Server {
 public:
     explicit Server(ServerOptions options);  // binds

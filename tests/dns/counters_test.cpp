@@ -30,15 +30,20 @@ TEST(Counters, queries_are_counted_by_transport_and_type_and_responses_by_rcode)
     count(udp, {.bytes = 50, .type = rr::srv});
     count(udp2, {.bytes = 50, .rcode = Rcode::name_error, .type = rr::srv, .truncated = true});
     count(tcp, {.bytes = 50, .rcode = Rcode::bad_version, .type = 666});
+    count(tcp, {.bytes = 50, .rcode = Rcode::not_auth, .type = rr::ixfr});
+    count(tcp, {.bytes = 50, .rcode = static_cast<Rcode>(15), .type = rr::a});
 
     const auto counted = samples({{"udp", &udp}, {"udp", &udp2}, {"tcp", &tcp}});
 
     EXPECT_EQ(counted.at("roster_dns_queries_total{transport=udp,type=SRV,}"), 2);
     EXPECT_EQ(counted.at("roster_dns_queries_total{transport=tcp,type=SRV,}"), 0);
-    EXPECT_EQ(counted.at("roster_dns_queries_total{transport=tcp,type=other,}"), 1);
+    EXPECT_EQ(counted.at("roster_dns_queries_total{transport=tcp,type=other,}"), 2);
     EXPECT_EQ(counted.at("roster_dns_responses_total{transport=udp,rcode=NOERROR,}"), 1);
     EXPECT_EQ(counted.at("roster_dns_responses_total{transport=udp,rcode=NXDOMAIN,}"), 1);
     EXPECT_EQ(counted.at("roster_dns_responses_total{transport=tcp,rcode=BADVERS,}"), 1);
+    EXPECT_EQ(counted.at("roster_dns_responses_total{transport=tcp,rcode=NOTAUTH,}"), 1);
+    EXPECT_EQ(counted.at("roster_dns_responses_total{transport=tcp,rcode=other,}"), 1);
+    EXPECT_EQ(counted.at("roster_dns_responses_total{transport=tcp,rcode=BADCOOKIE,}"), 0);
     EXPECT_EQ(counted.at("roster_dns_truncated_total{}"), 1);
 }
 

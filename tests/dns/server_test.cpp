@@ -484,6 +484,30 @@ TEST_F(DnsServer, an_address_in_use_is_one_clear_line) {
     EXPECT_EQ(message_of("nowhere"), "cannot listen on nowhere (dns): invalid argument");
 }
 
+// On loopback all clients are one, which must not be locked out of its own host by idle connections.
+TEST_F(DnsServer, of_too_many_connections_from_this_host_the_longest_idle_one_is_closed) {
+    agent::DnsConfig config;
+    config.tcp_connections_max = 2;
+    open(config);
+    publish(support::publication(1));
+    std::vector<tcp::socket> connections;
+    const auto query = support::question("roster.internal", 6).bytes;
+    const std::array<std::uint8_t, 2> query_bytes{0, static_cast<std::uint8_t>(query.size())};
+    std::array<std::uint8_t, 2> length{};
+    for (int i = 0; i < 3; ++i) {
+        auto& connection = connections.emplace_back(io);
+        connection.connect({asio::ip::address_v4::loopback(), server->ports().at(0)});
+        asio::write(connection, asio::buffer(query_bytes));
+        asio::write(connection, asio::buffer(query));
+        EXPECT_EQ(asio::read(connection, asio::buffer(length)), 2U);
+        std::vector<std::uint8_t> reply(std::size_t{length[0]} << 8U | length[1]);
+        asio::read(connection, asio::buffer(reply));
+    }
+    boost::system::error_code error;
+    EXPECT_EQ(connections.front().read_some(asio::buffer(length), error), 0U);
+    EXPECT_EQ(error, asio::error::eof);
+}
+
 TEST_F(DnsServer, its_metrics_count_queries_and_names) {
     publish(web());
     dig("web.service.roster.internal SRV");
