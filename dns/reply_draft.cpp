@@ -203,7 +203,9 @@ Reply reply_with_header(std::span<std::uint8_t> buffer, Rcode rcode) {
 
 void cut_short(std::span<std::uint8_t> buffer, Reply& reply) {
     if (reply.question_end == 0) return;  // It is but a header.
-    const std::size_t opt_bytes = reply.opt_at != 0 ? reply.bytes - reply.opt_at : 0;
+    // Behind OPT may be a signature, which is of no use any more.
+    const std::size_t opt_bytes =
+        reply.opt_at != 0 ? opt_fixed_bytes + read_u16(buffer, reply.opt_at + 9) : 0;
     std::memmove(&buffer[reply.question_end], &buffer[reply.opt_at], opt_bytes);
     reply.bytes = reply.question_end + opt_bytes;
     if (reply.opt_at != 0) reply.opt_at = reply.question_end;

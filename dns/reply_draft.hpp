@@ -121,8 +121,9 @@ private:
 // to what could not be read.
 Reply reply_with_header(std::span<std::uint8_t> buffer, Rcode rcode);
 
-// Takes every record but OPT out of a finished reply. The client is told to come again: with TC over
-// TCP, or, if it speaks of cookies, with the one that is in this reply (RFC 7873 §5.2.3).
+// Takes every record but OPT out of a finished reply, and its signature. The client is told to come
+// again: with TC over TCP, or, if it speaks of cookies, with the one that is in this reply (RFC 7873
+// §5.2.3).
 void cut_short(std::span<std::uint8_t> buffer, Reply& reply);
 
 void write_u16(std::uint8_t* to, std::size_t value);

@@ -103,6 +103,20 @@ TEST(CutShort, leaves_question_and_opt_and_says_tc) {
     EXPECT_TRUE(finished.truncated);
 }
 
+TEST(CutShort, leaves_the_signature_out_too) {
+    Drafting drafting(question("web.example", rr::a).with_opt(1232));
+    ReplyDraft draft(drafting.buffer, 512, drafting.query, {.payload = 1232});
+    auto finished = draft.finish();
+    const auto bytes = finished.bytes;
+    finished.bytes += 20;  // TSIG, as SignedQuery appends it
+    drafting.buffer[11] = 2;
+
+    cut_short(drafting.buffer, finished);
+
+    EXPECT_EQ(finished.bytes, bytes);
+    EXPECT_EQ(drafting.buffer[11], 1);
+}
+
 TEST(CutShort, of_a_client_with_cookies_is_badcookie_with_a_new_one) {
     Drafting drafting(question("web.example", rr::a).with_opt(1232, 0, "\0\12\0\10abcdefgh"s));
     const Cookie cookie{9};

@@ -385,6 +385,8 @@ class Alone(unittest.TestCase):
         with Agent() as agent:
             self.assertEqual(nsupdate(agent, f"update add {at('x.dyn')} 60 A 10.0.0.1", key=None), "REFUSED")
             self.assertEqual(nsupdate(agent, f"update add {at('x.dyn')} 60 A 10.0.0.1", key=None, tcp=True), "REFUSED")
+            # Where there is no key, none is known (RFC 8945 §5.2.1).
+            self.assertEqual(agent.dig(DOMAIN, "SOA", "-y", f"hmac-sha256:dhcp:{SECRET}")[0], "NOTAUTH")
 
     def test_apache_zookeeper_takes_updates_and_their_leases_too(self):
         with zookeeper() as ensemble, self.agent(f'connect = "{ensemble}"') as agent:
