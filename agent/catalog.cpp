@@ -27,33 +27,44 @@ CatalogIndex to_index(coord::Zxid zxid) {
 }
 
 bool in_order(const InstanceView& a, const InstanceView& b) {
-    return std::tie(a.record.node, a.record.service.id, a.znode) <
-           std::tie(b.record.node, b.record.service.id, b.znode);
+    const auto order_of = [](const PackedRecord& record) {
+        return std::tuple(record.node(), record.id(), record.znode());
+    };
+    return order_of(a.record) < order_of(b.record);
 }
 
-// How many instances of which service a node has: when the node changes, these views do.
-using ServicesOfNode = std::map<std::string, std::size_t>;
+// How many instances of a service a node has: when the node changes, the service's view does.
+struct ServiceOnNode {
+    const std::string* service;  // its key among the services
+    std::size_t instances;
+};
+
+bool is_before(const ServiceOnNode& on_node, const std::string* service) {
+    return std::less<>()(on_node.service, service);
+}
 
 template <class T>
 using Names = std::map<std::string, T, std::less<>>;
 
 }  // namespace
 
-const std::string& InstanceView::address() const {
-    if (!record.service.address.empty()) return record.service.address;
+std::string_view InstanceView::address() const {
+    const auto own = record.address();
+    if (!own.empty()) return own;
     if (node && !node->record.address.empty()) return node->record.address;
-    return record.node_address;
+    return record.node_address();
 }
 
-const std::string& InstanceView::zone() const {
-    return record.service.zone.empty() && node ? node->record.zone : record.service.zone;
+std::string_view InstanceView::zone() const {
+    const auto own = record.zone();
+    return own.empty() && node ? std::string_view(node->record.zone) : own;
 }
 
 struct Catalog::State {
     struct Service {
         std::shared_ptr<const ServiceView> view;  // null until it is published first
         // What differs from the view: by znode name, null for one that is gone.
-        std::map<std::string, std::optional<InstanceView>> changes;
+        Names<std::optional<InstanceView>> changes;
         CatalogIndex index{};
     };
 
@@ -90,8 +101,10 @@ struct Catalog::State {
     void take_changes(Publication& publication);
     void publish(std::shared_ptr<Publication> publication);
     std::shared_ptr<const ServiceView> rebuild(const std::string& name, Service& service);
+    [[nodiscard]] bool is_touched(std::string_view node) const;
     void attach_node(InstanceView& instance) const;
-    void count_instances(const ServiceView& view, bool add);
+    void count_in(const std::string& service, const InstanceView& instance);
+    void count_out(const std::string& service, const InstanceView& instance);
 
     CatalogOptions options;
     coord::Owner owner;
@@ -106,13 +119,13 @@ struct Catalog::State {
 
     Names<Service> services;
     Names<std::shared_ptr<const NodeView>> nodes;
-    Names<ServicesOfNode> services_of_node;
+    Names<std::vector<ServiceOnNode>> services_of_node;  // in the order of the keys' places
 
     // Since the last publication.
     std::set<std::string> touched_services;
     std::set<std::string> removed_services;
-    std::set<std::string> touched_nodes;
-    std::set<std::string> removed_nodes;
+    std::set<std::string, std::less<>> touched_nodes;
+    std::set<std::string, std::less<>> removed_nodes;
 
     std::set<std::string, std::less<>> malformed_named;
     coord::Counter malformed;
@@ -145,12 +158,10 @@ void Catalog::State::put_instance(const std::string& service, const coord::Cache
         change.reset();
         return skip_malformed(znode.path, read.error);
     }
-    change.emplace();
-    change->record = std::move(*read.value);
-    change->record.service.name = service;  // Where it is counts, not what it says it is.
-    change->create_index = to_index(znode.stat.czxid);
-    change->modify_index = to_index(znode.stat.mzxid);
-    change->znode = name;
+    read.value->service.name = service;  // Where it is counts, not what it says it is.
+    change = InstanceView{.record = PackedRecord(*read.value, name),
+                          .create_index = to_index(znode.stat.czxid),
+                          .modify_index = to_index(znode.stat.mzxid)};
 }
 
 void Catalog::State::removed_below_services(std::string_view path, coord::Zxid zxid) {
@@ -169,7 +180,8 @@ void Catalog::State::removed_below_services(std::string_view path, coord::Zxid z
 void Catalog::State::forget_service(const std::string& name, coord::Zxid zxid) {
     const auto service = services.find(name);
     if (service->second.view) {
-        count_instances(*service->second.view, false);
+        for (const auto& instance : service->second.view->instances)
+            count_out(service->first, instance);
         removed_services.insert(name);
     }
     services.erase(service);
@@ -216,7 +228,7 @@ void Catalog::State::touch_services_of(std::string_view node, CatalogIndex at) {
     index = std::max(index, at);
     const auto found = services_of_node.find(node);
     if (found == services_of_node.end()) return;
-    for (const auto& [service, instances] : found->second) touch(service, at);
+    for (const auto& on_node : found->second) touch(*on_node.service, at);
 }
 
 bool Catalog::State::has_room(bool is_new, std::size_t size, std::size_t max) {
@@ -251,8 +263,10 @@ void Catalog::State::settled(coord::Zxid zxid) {
 
 // Every change of the batch, in the order of names.
 void Catalog::State::take_changes(Publication& publication) {
-    for (const auto& name : touched_services)
-        publication.services.push_back(rebuild(name, services.find(name)->second));
+    for (const auto& name : touched_services) {
+        const auto service = services.find(name);
+        publication.services.push_back(rebuild(service->first, service->second));
+    }
     for (const auto& name : removed_services)
         if (!services.contains(name)) publication.removed_services.push_back(name);
     for (const auto& name : touched_nodes) publication.nodes.push_back(nodes.find(name)->second);
@@ -281,16 +295,22 @@ std::shared_ptr<const ServiceView> Catalog::State::rebuild(const std::string& na
                                                            Service& service) {
     std::vector<InstanceView> stays;
     if (service.view) {
-        count_instances(*service.view, false);
         stays.reserve(service.view->instances.size());
-        for (const auto& instance : service.view->instances)
-            if (!service.changes.contains(instance.znode)) stays.push_back(instance);
+        for (const auto& instance : service.view->instances) {
+            if (service.changes.contains(instance.record.znode()))
+                count_out(name, instance);
+            else
+                stays.push_back(instance);
+        }
     }
+    for (auto& instance : stays)
+        if (is_touched(instance.record.node())) attach_node(instance);
     std::vector<InstanceView> comes;
     for (auto& [znode, change] : service.changes) {
-        if (!change) continue;
-        const auto size = instance_count + stays.size() + comes.size();
-        if (has_room(true, size, options.instances_max)) comes.push_back(std::move(*change));
+        if (!change || !has_room(true, instance_count, options.instances_max)) continue;
+        attach_node(*change);
+        count_in(name, *change);
+        comes.push_back(std::move(*change));
     }
     service.changes.clear();
     std::sort(comes.begin(), comes.end(), in_order);
@@ -305,35 +325,44 @@ std::shared_ptr<const ServiceView> Catalog::State::rebuild(const std::string& na
                std::move_iterator(comes.end()),
                std::back_inserter(view->instances),
                in_order);
-    for (auto& instance : view->instances) attach_node(instance);
-    count_instances(*view, true);
     return service.view = std::move(view);
 }
 
-void Catalog::State::attach_node(InstanceView& instance) const {
-    const auto found = nodes.find(instance.record.node);
-    instance.node = found == nodes.end() ? nullptr : found->second;
-    const auto* node = instance.node ? &instance.node->record : nullptr;
-    instance.health = aggregate(instance.record, node);
-    instance.maintenance = instance.record.maintenance || (node != nullptr && node->maintenance);
+// Since the last publication; all others are attached already.
+bool Catalog::State::is_touched(std::string_view node) const {
+    return touched_nodes.contains(node) || removed_nodes.contains(node);
 }
 
-void Catalog::State::count_instances(const ServiceView& view, bool add) {
-    const auto size = view.instances.size();
-    instance_count = add ? instance_count + size : instance_count - size;
-    for (const auto& instance : view.instances) {
-        const auto& node = instance.record.node;
-        if (add) {
-            ++services_of_node[node][view.name];
-            continue;
-        }
-        const auto found = services_of_node.find(node);
-        assert(found != services_of_node.end());
-        const auto service = found->second.find(view.name);
-        assert(service != found->second.end());
-        if (--service->second == 0) found->second.erase(service);
-        if (found->second.empty()) services_of_node.erase(found);
-    }
+void Catalog::State::attach_node(InstanceView& instance) const {
+    const auto found = nodes.find(instance.record.node());
+    instance.node = found == nodes.end() ? nullptr : found->second;
+    const auto* node = instance.node ? &instance.node->record : nullptr;
+    instance.health = instance.record.health();
+    instance.maintenance = instance.record.maintenance().has_value();
+    if (node == nullptr) return;
+    instance.health = std::max(instance.health, aggregate(*node));
+    instance.maintenance = instance.maintenance || node->maintenance;
+}
+
+void Catalog::State::count_in(const std::string& service, const InstanceView& instance) {
+    ++instance_count;
+    auto& on_node = services_of_node[std::string(instance.record.node())];
+    const auto found = std::lower_bound(on_node.begin(), on_node.end(), &service, is_before);
+    if (found == on_node.end() || found->service != &service)
+        on_node.insert(found, {&service, 1});
+    else
+        ++found->instances;
+}
+
+void Catalog::State::count_out(const std::string& service, const InstanceView& instance) {
+    --instance_count;
+    const auto node = services_of_node.find(instance.record.node());
+    assert(node != services_of_node.end());
+    auto& on_node = node->second;
+    const auto found = std::lower_bound(on_node.begin(), on_node.end(), &service, is_before);
+    assert(found != on_node.end() && found->service == &service);
+    if (--found->instances == 0) on_node.erase(found);
+    if (on_node.empty()) services_of_node.erase(node);
 }
 
 // ---- the face

@@ -10,6 +10,7 @@
 // Fails:   a znode that is not what it should be is skipped and counted, and the log names it once;
 //          so is what goes beyond the limits.
 
+#include "agent/packed_record.hpp"
 #include "agent/service.hpp"
 #include "coord/base/async.hpp"
 #include "coord/base/metrics.hpp"
@@ -36,20 +37,22 @@ struct NodeView {
     CatalogIndex modify_index{};
 };
 
+// What its znode says, and what that means together with its node. Cheap to copy: a service's next
+// view shares with the one before what did not change.
 struct InstanceView {
-    InstanceRecord record;
-    std::shared_ptr<const NodeView> node;  // null while the node's own znode is not known
-    Health health = Health::critical;      // aggregate of instance and node
-    bool maintenance = false;              // of the instance or of its node
+    PackedRecord record;
+    std::shared_ptr<const NodeView> node = {};  // null while the node's own znode is not known
+    Health health = Health::critical;           // aggregate of instance and node
+    bool maintenance = false;                   // of the instance or of its node
     CatalogIndex create_index{};
     CatalogIndex modify_index{};
-    std::string znode;  // its znode's name, unique within the service
 
     // The instance's own address, or its node's.
-    [[nodiscard]] const std::string& address() const;
+    [[nodiscard]] std::string_view address() const;
     // Likewise; empty if neither says.
-    [[nodiscard]] const std::string& zone() const;
+    [[nodiscard]] std::string_view zone() const;
 };
+static_assert(sizeof(InstanceView) <= 64, "a million of them are held");
 
 // Instances in order of node name, then service id: every list of the HTTP API keeps that order.
 // A service without instances is still known (its name answers NODATA) until its znode goes.

@@ -16,11 +16,12 @@ constexpr std::string_view gone = "gone";
 constexpr std::string_view deregistered = "deregistered";
 
 auto order_of(const InstanceView& instance) {
-    return std::tie(instance.record.node, instance.record.service.id, instance.znode);
+    const auto& record = instance.record;
+    return std::tuple(record.node(), record.id(), record.znode());
 }
 
 std::string name_of(const InstanceView& instance) {
-    return instance.record.service.id + "@" + instance.record.node;
+    return std::string(instance.record.id()).append("@").append(instance.record.node());
 }
 
 std::string first_line(std::string_view output) {
@@ -60,24 +61,34 @@ const std::vector<Check>& node_checks(const InstanceView& instance) {
 }
 
 std::string why_health(const InstanceView& before, const InstanceView& after) {
-    const auto* own = culprit(before.record.checks, after.record.checks, after.health);
+    const auto had = before.record.checks();
+    const auto has = after.record.checks();
+    const auto* own = culprit(had, has, after.health);
     const auto* of_node = culprit(node_checks(before), node_checks(after), after.health);
     if (own == nullptr || (of_node != nullptr && own->status.health != after.health)) own = of_node;
     if (own != nullptr) return describe(*own);
-    if (before.record.checks.size() > after.record.checks.size()) return "a check was removed";
+    if (had.size() > has.size()) return "a check was removed";
     return after.node ? "" : "its node is not known";
 }
 
 std::string why_maintenance(const InstanceView& instance) {
-    if (instance.record.maintenance) return instance.record.maintenance->reason;
+    if (const auto own = instance.record.maintenance()) return own->reason;
     const auto& reason = instance.node->record.maintenance->reason;
     return "of the node" + (reason.empty() ? "" : ": " + reason);
 }
 
 std::string why_registered(const InstanceView& instance) {
-    if (!instance.record.external) return "by node " + instance.record.node;
-    return instance.znode.find('@') == std::string::npos ? "by another program"
-                                                         : "through the catalog";
+    const auto& record = instance.record;
+    if (!record.external()) return "by node " + std::string(record.node());
+    return record.znode().find('@') == std::string_view::npos ? "by another program"
+                                                              : "through the catalog";
+}
+
+bool are_defined_alike(const std::vector<Check>& before, const std::vector<Check>& after) {
+    const auto is_alike = [](const Check& x, const Check& y) {
+        return x.definition == y.definition;
+    };
+    return std::equal(before.begin(), before.end(), after.begin(), after.end(), is_alike);
 }
 
 // Names of what differs, as the user gave it.
@@ -86,24 +97,17 @@ std::string differences(const InstanceView& before, const InstanceView& after) {
     const auto differs = [&](bool is_different, std::string_view name) {
         if (is_different) names.append(names.empty() ? "" : ", ").append(name);
     };
-    const auto& a = before.record.service;
-    const auto& b = after.record.service;
+    const auto& a = before.record;
+    const auto& b = after.record;
+    const bool is_new = !a.is_same(b);
     differs(before.address() != after.address(), "address");
-    differs(a.port != b.port, "port");
-    differs(a.tags != b.tags, "tags");
-    differs(a.meta != b.meta, "meta");
-    differs(a.tagged_addresses != b.tagged_addresses, "tagged addresses");
-    differs(a.weights != b.weights, "weights");
+    differs(is_new && a.port() != b.port(), "port");
+    differs(is_new && a.tags() != b.tags(), "tags");
+    differs(is_new && a.meta() != b.meta(), "meta");
+    differs(is_new && a.tagged_addresses() != b.tagged_addresses(), "tagged addresses");
+    differs(is_new && a.weights() != b.weights(), "weights");
     differs(before.zone() != after.zone(), "zone");
-    const auto same_definition = [](const Check& x, const Check& y) {
-        return x.definition == y.definition;
-    };
-    differs(!std::equal(before.record.checks.begin(),
-                        before.record.checks.end(),
-                        after.record.checks.begin(),
-                        after.record.checks.end(),
-                        same_definition),
-            "checks");
+    differs(is_new && !are_defined_alike(a.checks(), b.checks()), "checks");
     return names;
 }
 
@@ -190,7 +194,7 @@ void Journal::compare(const ServiceView& service,
 }
 
 std::string Journal::why_gone(const InstanceView& instance) const {
-    const auto& node = instance.record.node;
+    const std::string node(instance.record.node());
     if (instance.node && !nodes_.contains(node)) return "the session of node " + node + " ended";
     return std::string(deregistered);
 }

@@ -80,9 +80,9 @@ void LeaseReaper::State::keep(const std::string& path, std::int64_t expires_ms) 
 void LeaseReaper::State::watch(const ServiceView& service) {
     std::set<std::string> leased;
     for (const auto& instance : service.instances) {
-        const auto& origin = instance.record.dns;
+        const auto origin = instance.record.dns();
         if (!origin || origin->expires_ms == 0) continue;
-        auto path = service_path(service.name) + "/" + instance.znode;
+        auto path = service_path(service.name).append("/").append(instance.record.znode());
         keep(path, origin->expires_ms);
         leased.insert(std::move(path));
     }

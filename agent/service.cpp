@@ -122,6 +122,13 @@ std::string validate_check(const CheckDefinition& check) {
     return wrong.empty() ? wrong : "Invalid check: " + wrong;
 }
 
+Health worst_of(const auto& record) {
+    if (record.maintenance) return Health::critical;
+    auto worst = Health::passing;
+    for (const auto& check : record.checks) worst = std::max(worst, check.status.health);
+    return worst;
+}
+
 }  // namespace
 
 std::string_view format(Health health) { return health_names[static_cast<std::size_t>(health)]; }
@@ -141,13 +148,11 @@ std::optional<CheckKind> parse_check_kind(std::string_view text) {
 }
 
 Health aggregate(const InstanceRecord& instance, const NodeRecord* node) {
-    if (instance.maintenance || (node != nullptr && node->maintenance)) return Health::critical;
-    auto worst = Health::passing;
-    for (const auto& check : instance.checks) worst = std::max(worst, check.status.health);
-    if (node == nullptr) return worst;
-    for (const auto& check : node->checks) worst = std::max(worst, check.status.health);
-    return worst;
+    const auto own = worst_of(instance);
+    return node == nullptr ? own : std::max(own, aggregate(*node));
 }
+
+Health aggregate(const NodeRecord& node) { return worst_of(node); }
 
 std::string escape_component(std::string_view text) {
     std::string out;

@@ -161,6 +161,8 @@ struct NodeRecord {
 
 // The health an instance has from its own checks, its maintenance and its node's.
 Health aggregate(const InstanceRecord& instance, const NodeRecord* node);
+// A node's own part in it.
+Health aggregate(const NodeRecord& node);
 
 // A check's request header and body may hold credentials: they stay on the agent that runs it,
 // and are written only for external records, whose checks another program reads and runs. Outputs

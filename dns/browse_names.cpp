@@ -76,8 +76,8 @@ void BrowseNames::publish() {
 std::optional<Labels> BrowseNames::name_of(const agent::InstanceView& instance,
                                            std::string_view service) const {
     const auto& record = instance.record;
-    const auto text =
-        record.node.empty() ? record.service.id : record.service.id + "@" + record.node;
+    std::string text(record.id());
+    if (!record.node().empty()) text.append("@").append(record.node());
     Labels labels;
     if (text == "*" || !append_label(labels, label_of(text))) return std::nullopt;
     labels += *Grammar::type_of(service);
@@ -121,8 +121,8 @@ void BrowseNames::put_instances(std::string_view service,
         NameRecords records(compilation_, ttl);
         for (const auto* selected : all) {
             const auto& instance = *selected->instance;
-            records.add_srv(*selected, {instance.address(), instance.record.service.port});
-            records.add_attributes(instance.record.service.meta);
+            records.add_srv(*selected, {std::string(instance.address()), instance.record.port()});
+            records.add_attributes(instance.record.meta());
         }
         compilation_.table.put(Space::forward, key, records.build());
     }

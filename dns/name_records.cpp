@@ -142,9 +142,8 @@ void NameRecords::add_instance(const Labels& name, const Selected& selected, boo
     auto& pointers = at(Slot::ptr);
     const auto target = find_target(compilation_.grammar, instance, instance.address());
     if (!target) return;
-    const auto& service = instance.record.service;
-    pointers.add_extra(name, rr::srv, ttl_, srv_rdata(selected, service.port, *target));
-    pointers.add_extra(name, rr::txt, ttl_, attributes_of(service.meta).rdata);
+    pointers.add_extra(name, rr::srv, ttl_, srv_rdata(selected, instance.record.port(), *target));
+    pointers.add_extra(name, rr::txt, ttl_, attributes_of(instance.record.meta()).rdata);
     add_address_of(*target, Slot::ptr);
 }
 

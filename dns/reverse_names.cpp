@@ -6,7 +6,7 @@
 
 namespace dns {
 
-void ReverseNames::collect(const std::string& address, std::set<IpAddress>& addresses) const {
+void ReverseNames::collect(std::string_view address, std::set<IpAddress>& addresses) const {
     const auto ip = parse_ip(address);
     if (ip && compilation_.grammar.is_ours(*ip)) addresses.insert(*ip);
 }

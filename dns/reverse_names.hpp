@@ -29,7 +29,7 @@ public:
     using TargetOf = std::function<std::optional<Labels>(Side, const Labels& key)>;
 
     // Adds the address if its reverse name is ours.
-    void collect(const std::string& address, std::set<IpAddress>& addresses) const;
+    void collect(std::string_view address, std::set<IpAddress>& addresses) const;
     // `key` had the addresses in `before`, and has `after` now; so `before` says afterwards.
     void
     track(Side side, const Labels& key, std::set<IpAddress>& before, std::set<IpAddress> after);

@@ -73,7 +73,7 @@ bool is_healthy(const agent::InstanceView& instance, bool only_passing) {
 }
 
 std::uint16_t weight_of(const agent::InstanceView& instance) {
-    const auto& weights = instance.record.service.weights;
+    const auto weights = instance.record.weights();
     return instance.health == Health::passing ? weights.passing : weights.warning;
 }
 
@@ -102,7 +102,7 @@ std::uint16_t rank(const Candidate& candidate, const std::string& zone, bool by_
 }  // namespace
 
 Candidate::Candidate(const agent::InstanceView& of) : instance(&of) {
-    const auto& meta = of.record.service.meta;
+    const auto meta = of.record.meta();
     if (meta.empty()) return;
     const auto read = [&](std::string_view key, auto take) {
         const auto found = meta.find(std::string(key));

@@ -19,7 +19,7 @@ constexpr std::uint16_t ipv4hint = 4;
 constexpr std::uint16_t ipv6hint = 6;
 }  // namespace param
 
-std::uint16_t port_of(const Selected& selected) { return selected.instance->record.service.port; }
+std::uint16_t port_of(const Selected& selected) { return selected.instance->record.port(); }
 
 // Whether the addresses of the name all lead to the same port and protocols.
 bool are_alike(const Selection& selection) {

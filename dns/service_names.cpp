@@ -17,11 +17,11 @@ constexpr std::string_view web_scheme = "https";
 
 // Where an instance listens, by default or under the name of a port, lower-case.
 agent::TaggedAddress endpoint(const agent::InstanceView& instance, std::string_view port) {
-    const auto& service = instance.record.service;
-    if (port.empty()) return {instance.address(), service.port};
-    for (const auto& [tag, tagged] : service.tagged_addresses) {
+    std::string address(instance.address());
+    if (port.empty()) return {std::move(address), instance.record.port()};
+    for (const auto& [tag, tagged] : instance.record.tagged_addresses()) {
         if (fold(tag) != port || !is_port_name(tag, tagged)) continue;
-        return {tagged.address.empty() ? instance.address() : tagged.address, tagged.port};
+        return {tagged.address.empty() ? std::move(address) : tagged.address, tagged.port};
     }
     return {};
 }
@@ -126,7 +126,7 @@ void ServiceNames::rebuild_tags(Service& service, const std::vector<Candidate>& 
     const auto& name = service.views.begin()->first;
     std::map<Tags, Candidates> groups;  // those that have exactly these
     for (const auto& candidate : candidates) {
-        auto tags = tags_of(candidate.instance->record.service.tags);
+        auto tags = tags_of(candidate.instance->record.tags());
         if (!tags.empty()) groups[std::move(tags)].push_back(&candidate);
     }
     std::map<std::string_view, std::vector<const std::pair<const Tags, Candidates>*>> groups_of;
@@ -182,7 +182,7 @@ void ServiceNames::rebuild_ports(Service& service, const std::vector<Candidate>&
     const auto& name = service.views.begin()->first;
     std::map<std::string, Candidates> by_port;
     for (const auto& candidate : candidates) {
-        for (const auto& [port, address] : candidate.instance->record.service.tagged_addresses) {
+        for (const auto& [port, address] : candidate.instance->record.tagged_addresses()) {
             if (!is_port_name(port, address)) continue;
             auto& having = by_port[fold(port)];
             if (having.empty() || having.back() != &candidate) having.push_back(&candidate);
@@ -221,7 +221,7 @@ void ServiceNames::rebuild_bindings(Service& service,
     };
     for (const auto& candidate : candidates) {
         if (!candidate.binding) continue;
-        const auto port = candidate.instance->record.service.port;
+        const auto port = candidate.instance->record.port();
         each_key(*candidate.binding, port, [&](const auto& key) {
             if (!key) return compilation_.counters.unpublishable.add();
             if (records.contains(*key)) return;
@@ -272,7 +272,7 @@ NameRecords ServiceNames::compile(const std::string& service,
         const auto at_port = endpoint(*selected.instance, port);
         if (selected.first) records.add_address(at_port.address, weighted ? selected.weight : 1);
         records.add_srv(selected, at_port);
-        records.add_txt(selected.instance->record.service.meta);
+        records.add_txt(selected.instance->record.meta());
     }
     if (port.empty()) {
         for (const auto& binding : bindings_of(selection, compilation_.grammar)) {

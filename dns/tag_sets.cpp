@@ -54,7 +54,7 @@ std::set<Tags> choose_tags(std::string_view service,
 
 }  // namespace
 
-Tags tags_of(const std::vector<std::string>& tags) {
+Tags tags_of(const std::vector<std::string_view>& tags) {
     std::set<std::string> folded;
     for (const auto& tag : tags) folded.insert(fold(tag));
     return {folded.begin(), folded.end()};

@@ -19,7 +19,7 @@ namespace dns {
 
 using Tags = std::vector<std::string>;  // lower-case, in order, each once
 
-Tags tags_of(const std::vector<std::string>& tags);
+Tags tags_of(const std::vector<std::string_view>& tags);
 // Are all of `some` in `all`?
 bool has_all(const Tags& all, const Tags& some);
 

@@ -18,9 +18,8 @@ std::optional<Labels> parse_hostname(std::string_view text) {
 }
 
 // The node's name if it leads to this address; it does not while the node is not published.
-std::optional<Target> find_target(const Grammar& grammar,
-                                  const agent::InstanceView& instance,
-                                  const std::string& address) {
+std::optional<Target>
+find_target(const Grammar& grammar, const agent::InstanceView& instance, std::string_view address) {
     const auto ip = parse_ip(address);
     if (!ip) {
         const auto host = parse_hostname(address);
@@ -29,7 +28,7 @@ std::optional<Target> find_target(const Grammar& grammar,
     }
     std::optional<Labels> owner;
     if (instance.node && address == instance.node->record.address) {
-        owner = grammar.node_target(instance.record.node);
+        owner = grammar.node_target(instance.record.node());
     }
     if (!owner) owner = grammar.address_target(*ip);
     return Target{*owner + grammar.domain(), *owner, ip};

@@ -24,8 +24,7 @@ struct Target {
     std::optional<IpAddress> ip;  // if it is one of ours
 };
 
-std::optional<Target> find_target(const Grammar& grammar,
-                                  const agent::InstanceView& instance,
-                                  const std::string& address);
+std::optional<Target>
+find_target(const Grammar& grammar, const agent::InstanceView& instance, std::string_view address);
 
 }  // namespace dns

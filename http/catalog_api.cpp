@@ -36,7 +36,7 @@ json::array tags_of(const CatalogView::Service& service, const Selection& select
     }
     std::set<std::string_view> tags;
     for (const auto* instance : selection.of(*service.view)) {
-        tags.insert(instance->record.service.tags.begin(), instance->record.service.tags.end());
+        for (const auto tag : instance->record.tags()) tags.insert(tag);
     }
     for (const auto tag : tags) out.emplace_back(json::string(tag.data(), tag.size()));
     return out;
@@ -69,7 +69,7 @@ NodeContents contents_of(const Api& api, const std::string& name) {
     NodeContents contents;
     for (const auto& [service, entry] : api.catalog.services()) {
         for (const auto& instance : entry.view->instances) {
-            if (instance.record.node == name) contents.instances.push_back(&instance);
+            if (instance.record.node() == name) contents.instances.push_back(&instance);
         }
     }
     if (const auto node = api.catalog.find_node(name)) {
@@ -86,7 +86,8 @@ json::value services_by_id(const Api& api, const std::string& node, const Filter
     json::object services;
     for (const auto* instance : contents.instances) {
         auto object = encode_service(*instance);
-        if (filter.matches(object)) services[instance->record.service.id] = std::move(object);
+        if (filter.matches(object))
+            services[std::string(instance->record.id())] = std::move(object);
     }
     return json::object{{"Node", std::move(contents.node)}, {"Services", std::move(services)}};
 }

@@ -8,14 +8,13 @@ namespace {
 std::vector<std::string> tags_of(const agent::ServiceView& view) {
     std::set<std::string_view> tags;
     for (const auto& instance : view.instances) {
-        tags.insert(instance.record.service.tags.begin(), instance.record.service.tags.end());
+        for (const auto tag : instance.record.tags()) tags.insert(tag);
     }
     return {tags.begin(), tags.end()};
 }
 
 bool is_before(const agent::InstanceView& a, const agent::InstanceView& b) {
-    return std::tie(a.record.node, a.record.service.id) <
-           std::tie(b.record.node, b.record.service.id);
+    return std::pair(a.record.node(), a.record.id()) < std::pair(b.record.node(), b.record.id());
 }
 
 bool is_same(const agent::InstanceView& a, const agent::InstanceView& b) {
@@ -33,7 +32,7 @@ void touch_nodes(const std::vector<agent::InstanceView>& before,
         const bool gone = now == after.end() || (old != before.end() && is_before(*old, *now));
         const bool came = !gone && (old == before.end() || is_before(*now, *old));
         if (gone || came || !is_same(*old, *now)) {
-            auto key = node_key(gone ? old->record.node : now->record.node);
+            auto key = node_key(gone ? old->record.node() : now->record.node());
             if (touched.keys.empty() || touched.keys.back() != key) {
                 touched.keys.push_back(std::move(key));
             }

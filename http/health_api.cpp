@@ -50,7 +50,7 @@ json::array node_checks(const Api& api, const std::string& name, const Selection
     }
     for (const auto& [service, entry] : api.catalog.services()) {
         for (const auto& instance : entry.view->instances) {
-            if (instance.record.node != name) continue;
+            if (instance.record.node() != name) continue;
             add_checks(out, encode_instance_checks(instance), wanted.filter, {});
         }
     }

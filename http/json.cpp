@@ -144,14 +144,25 @@ json::object encode_fields(CheckFields check, const CheckOwner& owner) {
     return out;
 }
 
-CheckOwner owner_of(const agent::InstanceView& instance) {
-    const auto& service = instance.record.service;
-    return {instance.record.node,
+// An instance's record, and the indexes of its znode.
+struct Entry {
+    agent::InstanceRecord record;
+    std::uint64_t create_index = 0;
+    std::uint64_t modify_index = 0;
+};
+
+Entry entry_of(const agent::InstanceView& instance) {
+    return {instance.record.unpack(), number(instance.create_index), number(instance.modify_index)};
+}
+
+CheckOwner owner_of(const Entry& entry) {
+    const auto& service = entry.record.service;
+    return {entry.record.node,
             service.id,
             service.name,
             &service.tags,
-            number(instance.create_index),
-            number(instance.modify_index)};
+            entry.create_index,
+            entry.modify_index};
 }
 
 json::object tagged_addresses_of(const agent::NodeRecord& node) {
@@ -178,12 +189,28 @@ encode_node(const agent::NodeRecord& node, std::uint64_t create, std::uint64_t m
     return out;
 }
 
+json::object encode_service_of(const Entry& entry) {
+    auto out = encode_service(entry.record.service);
+    out.emplace("Proxy", json::object());
+    out.emplace("Connect", json::object());
+    out.emplace("CreateIndex", entry.create_index);
+    out.emplace("ModifyIndex", entry.modify_index);
+    return out;
+}
+
+void add_checks(json::array& out, const Entry& entry) {
+    const auto owner = owner_of(entry);
+    const auto& record = entry.record;
+    if (record.maintenance) out.emplace_back(encode_maintenance(*record.maintenance, owner));
+    for (const auto& check : record.checks) out.emplace_back(encode_check(check, owner));
+}
+
 agent::NodeRecord node_record_of(const agent::InstanceView& instance) {
     if (instance.node) return instance.node->record;
     agent::NodeRecord node;
-    node.name = instance.record.node;
-    node.address = instance.record.node_address;
-    node.datacenter = instance.record.datacenter;
+    node.name = instance.record.node();
+    node.address = instance.record.node_address();
+    node.datacenter = instance.record.datacenter();
     return node;
 }
 
@@ -272,21 +299,17 @@ json::object encode_service(const agent::ServiceDefinition& service) {
 }
 
 json::object encode_service(const agent::InstanceView& instance) {
-    auto out = encode_service(instance.record.service);
-    out.emplace("Proxy", json::object());
-    out.emplace("Connect", json::object());
-    out.emplace("CreateIndex", number(instance.create_index));
-    out.emplace("ModifyIndex", number(instance.modify_index));
-    return out;
+    return encode_service_of(entry_of(instance));
 }
 
 json::object encode_catalog_service(const agent::InstanceView& instance) {
-    const auto& service = instance.record.service;
+    const auto record = instance.record.unpack();
+    const auto& service = record.service;
     const auto node = node_record_of(instance);
     json::object out;
     out.reserve(20);
     out.emplace("ID", text(node.id));
-    out.emplace("Node", text(instance.record.node));
+    out.emplace("Node", text(record.node));
     out.emplace("Address", text(node.address));
     out.emplace("Datacenter", text(node.datacenter));
     out.emplace("TaggedAddresses", tagged_addresses_of(node));
@@ -357,22 +380,17 @@ json::array encode_node_checks(const agent::NodeView& node) {
 }
 
 json::array encode_instance_checks(const agent::InstanceView& instance) {
-    const auto owner = owner_of(instance);
     json::array out;
-    if (instance.record.maintenance) {
-        out.emplace_back(encode_maintenance(*instance.record.maintenance, owner));
-    }
-    for (const auto& check : instance.record.checks) {
-        out.emplace_back(encode_check(check, owner));
-    }
+    add_checks(out, entry_of(instance));
     return out;
 }
 
 json::object encode_service_entry(const agent::InstanceView& instance) {
+    const auto entry = entry_of(instance);
     auto checks = instance.node ? encode_node_checks(*instance.node) : json::array();
-    for (auto& check : encode_instance_checks(instance)) checks.emplace_back(std::move(check));
+    add_checks(checks, entry);
     return {{"Node", encode_node_of(instance)},
-            {"Service", encode_service(instance)},
+            {"Service", encode_service_of(entry)},
             {"Checks", std::move(checks)}};
 }
 

@@ -24,7 +24,7 @@ std::vector<const agent::InstanceView*> Selection::of(const agent::ServiceView& 
     std::vector<const agent::InstanceView*> selected;
     selected.reserve(view.instances.size());
     for (const auto& instance : view.instances) {
-        const auto& has = instance.record.service.tags;
+        const auto has = instance.record.tags();
         const bool tagged = std::all_of(tags.begin(), tags.end(), [&](const auto& tag) {
             return std::find(has.begin(), has.end(), tag) != has.end();
         });
@@ -34,7 +34,7 @@ std::vector<const agent::InstanceView*> Selection::of(const agent::ServiceView& 
     }
     if (!read.near.empty()) {
         std::stable_partition(selected.begin(), selected.end(), [&](const auto* instance) {
-            return instance->record.node == read.near;
+            return instance->record.node() == read.near;
         });
     }
     return selected;

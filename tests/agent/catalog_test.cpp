@@ -124,9 +124,9 @@ TEST_F(CatalogTest, publishes_what_was_there_as_one_step) {
     EXPECT_GE((*first)->index, index_of(last));
     const auto& instances = (*first)->services[0]->instances;
     ASSERT_EQ(instances.size(), 3U);
-    EXPECT_EQ(instances[0].record.service.id, "z") << "by node, then by id";
-    EXPECT_EQ(instances[1].record.service.id, "a");
-    EXPECT_EQ(instances[2].record.service.id, "b");
+    EXPECT_EQ(instances[0].record.id(), "z") << "by node, then by id";
+    EXPECT_EQ(instances[1].record.id(), "a");
+    EXPECT_EQ(instances[2].record.id(), "b");
     EXPECT_EQ(instances[0].node->record.address, "10.0.0.1");
     EXPECT_EQ(instances[0].address(), "10.0.0.1");
     EXPECT_EQ(instances[1].node, nullptr);
@@ -145,12 +145,33 @@ TEST_F(CatalogTest, takes_its_indexes_from_the_zxids) {
     EXPECT_EQ(view->instances[0].create_index, index_of(made));
     EXPECT_EQ(view->instances[0].modify_index, index_of(set));
     EXPECT_EQ(view->index, index_of(set));
-    EXPECT_EQ(view->instances[0].record.service.port, 9090);
+    EXPECT_EQ(view->instances[0].record.port(), 9090);
 
     remove("/services/web/a@host1");
     ASSERT_TRUE(reached());
     EXPECT_TRUE(catalog_->find_service("web")->instances.empty());
     EXPECT_GT(catalog_->find_service("web")->index, index_of(set)) << "a removal counts";
+}
+
+TEST_F(CatalogTest, shares_between_views_what_did_not_change) {
+    start();
+    put(instance("web", "a", "host1"));
+    put(instance("web", "b", "host1"));
+    ASSERT_TRUE(reached());
+    const auto before = catalog_->find_service("web");
+
+    auto changed = instance("web", "a", "host1");
+    changed.service.port = 9090;
+    put(changed);
+    put(test_node("host1"));
+    ASSERT_TRUE(reached());
+
+    const auto after = catalog_->find_service("web");
+    ASSERT_EQ(after->instances.size(), 2U);
+    EXPECT_FALSE(after->instances[0].record.is_same(before->instances[0].record));
+    EXPECT_TRUE(after->instances[1].record.is_same(before->instances[1].record));
+    EXPECT_EQ(before->instances[1].node, nullptr);
+    EXPECT_NE(after->instances[1].node, nullptr) << "its node is another matter";
 }
 
 TEST_F(CatalogTest, all_who_know_the_same_date_it_the_same) {
@@ -271,9 +292,9 @@ TEST_F(CatalogTest, takes_in_what_other_programs_register) {
 
     const auto view = catalog_->find_service("web");
     ASSERT_EQ(view->instances.size(), 1U);
-    EXPECT_EQ(view->instances[0].record.service.id, "8f2c");
+    EXPECT_EQ(view->instances[0].record.id(), "8f2c");
     EXPECT_EQ(view->instances[0].address(), "10.0.0.7");
-    EXPECT_EQ(view->instances[0].znode, "8f2c");
+    EXPECT_EQ(view->instances[0].record.znode(), "8f2c");
 }
 
 TEST_F(CatalogTest, skips_and_counts_what_is_malformed) {

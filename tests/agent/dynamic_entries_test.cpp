@@ -57,7 +57,7 @@ TEST_F(DynamicEntriesTest, are_in_the_catalog_when_they_are_committed) {
     const auto service = agent_.catalog().find_service("web");
     ASSERT_TRUE(service);
     ASSERT_EQ(service->instances.size(), 1U);
-    EXPECT_EQ(service->instances[0].record.dns, change.put[0].dns);
+    EXPECT_EQ(service->instances[0].record.dns(), change.put[0].dns);
     EXPECT_EQ(service->instances[0].health, Health::passing);
     const auto view = read();
     ASSERT_EQ(view.services.at("web").size(), 1U);

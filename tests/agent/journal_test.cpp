@@ -1,9 +1,13 @@
 #include "agent/journal.hpp"
 
+#include "tests/support/publications.hpp"
+
 #include <gtest/gtest.h>
 
 namespace agent {
 namespace {
+
+using support::change_record;
 
 std::shared_ptr<const NodeView> host(const std::string& name) {
     auto view = std::make_shared<NodeView>();
@@ -13,22 +17,19 @@ std::shared_ptr<const NodeView> host(const std::string& name) {
 }
 
 InstanceView instance(const std::string& id, std::shared_ptr<const NodeView> node) {
-    InstanceView view;
-    view.record.service.name = "web";
-    view.record.service.id = id;
-    view.record.node = node->record.name;
-    view.health = Health::passing;
-    view.znode = instance_name(id, view.record.node);
-    view.node = std::move(node);
-    return view;
+    InstanceRecord record;
+    record.service.name = "web";
+    record.service.id = id;
+    record.node = node->record.name;
+    return {.record = PackedRecord(record), .node = std::move(node), .health = Health::passing};
 }
 
 InstanceView failing(InstanceView view, const std::string& output) {
     Check check;
     check.definition.id = "tcp:8080";
-    check.definition.service_id = view.record.service.id;
+    check.definition.service_id = view.record.id();
     check.status = {Health::critical, output};
-    view.record.checks = {check};
+    change_record(view, [&](auto& record) { record.checks = {check}; });
     view.health = Health::critical;
     return view;
 }
@@ -89,11 +90,10 @@ TEST_F(JournalTest, notes_who_came_and_went) {
 TEST_F(JournalTest, tells_another_program_and_the_catalog_apart) {
     publish({});
     auto curator = instance("8f2c", host1_);
-    curator.record.external = true;
+    change_record(curator, [](auto& record) { record.external = true; });
     auto external = curator;
-    curator.znode = "8f2c";
-    external.record.service.id = "x";
-    external.znode = "x@host1";
+    curator.record = PackedRecord(curator.record.unpack(), "8f2c");
+    change_record(external, [](auto& record) { record.service.id = "x"; });
 
     publish({curator, external});
 
@@ -155,7 +155,7 @@ TEST_F(JournalTest, names_the_check_of_the_node) {
 TEST_F(JournalTest, notes_maintenance_with_its_reason) {
     publish({instance("a", host1_)}, {host1_});
     auto kept = instance("a", host1_);
-    kept.record.maintenance = Maintenance{"disk"};
+    change_record(kept, [](auto& record) { record.maintenance = Maintenance{"disk"}; });
     kept.maintenance = true;
     kept.health = Health::critical;
 
@@ -168,8 +168,10 @@ TEST_F(JournalTest, notes_maintenance_with_its_reason) {
 TEST_F(JournalTest, names_what_was_changed_but_no_outputs) {
     publish({failing(instance("a", host1_), "x")}, {host1_});
     auto after = failing(instance("a", host1_), "another output");
-    after.record.service.port = 9090;
-    after.record.service.tags = {"new"};
+    change_record(after, [](auto& record) {
+        record.service.port = 9090;
+        record.service.tags = {"new"};
+    });
 
     publish({after});
     publish({failing(after, "again")});

@@ -445,8 +445,8 @@ TEST_F(RegistrarTest, shares_a_service_id_with_another_node) {
     };
     ASSERT_TRUE(run_until(io_, both));
     const auto view = one.catalog().find_service("web");
-    EXPECT_EQ(view->instances[0].record.node, "host1");
-    EXPECT_EQ(view->instances[1].record.node, "host2");
+    EXPECT_EQ(view->instances[0].record.node(), "host1");
+    EXPECT_EQ(view->instances[1].record.node(), "host2");
     ASSERT_FALSE(one.remove("web"));
     EXPECT_TRUE(two.read("/services/web/web@host2"));
 }

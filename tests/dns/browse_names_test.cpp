@@ -37,7 +37,8 @@ protected:
                                                               const std::vector<std::string>& ids) {
         auto view = service;
         for (std::size_t i = 0; i < ids.size(); ++i)
-            view.instances.at(i).record.service.id = ids[i];
+            support::change_record(view.instances.at(i),
+                                   [&](auto& record) { record.service.id = ids[i]; });
         return std::make_shared<const agent::ServiceView>(std::move(view));
     }
 };

@@ -25,8 +25,9 @@ std::vector<std::string> selected(const std::vector<Instance>& instances,
     for (const auto& candidate : candidates) all.push_back(&candidate);
     std::vector<std::string> lines;
     for (const auto& one : select(all, options).instances) {
-        lines.push_back(one.instance->record.service.id + " " + std::to_string(one.priority) + " " +
-                        std::to_string(one.weight) + (one.first ? " first" : ""));
+        lines.push_back(std::string(one.instance->record.id()) + " " +
+                        std::to_string(one.priority) + " " + std::to_string(one.weight) +
+                        (one.first ? " first" : ""));
     }
     return lines;
 }

@@ -47,16 +47,15 @@ Record checked_again(const Record& record, Decode decode) {
     return *again.value;
 }
 
-void show(agent::NodeRecord node_record, agent::InstanceRecord record) {
+void show(agent::NodeRecord node_record, const agent::InstanceRecord& record) {
     const auto node = std::make_shared<const agent::NodeView>(
         agent::NodeView{std::move(node_record), agent::CatalogIndex{3}, agent::CatalogIndex{4}});
-    agent::InstanceView instance;
-    instance.node = node;
-    instance.health = aggregate(record, &node->record);
-    instance.maintenance = record.maintenance.has_value();
-    instance.znode = agent::instance_name(record.service.id, record.node);
-    instance.record = std::move(record);
-    const auto name = instance.record.service.name;
+    const agent::InstanceView instance{.record = agent::PackedRecord(record),
+                                       .node = node,
+                                       .health = aggregate(record, &node->record),
+                                       .maintenance = record.maintenance.has_value()};
+    expect(instance.record.unpack() == record);
+    const auto& name = record.service.name;
 
     Listeners listeners;
     auto step = support::publication(7);

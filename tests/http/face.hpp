@@ -117,12 +117,12 @@ inline agent::Publication web_publication(std::uint64_t index,
     web.index = agent::CatalogIndex{index};
     for (auto& instance : web.instances) {
         agent::Check check;
-        check.definition.id = "service:" + instance.record.service.id;
+        check.definition.id = "service:" + std::string(instance.record.id());
         check.definition.name = "Service 'web' check";
-        check.definition.service_id = instance.record.service.id;
+        check.definition.service_id = instance.record.id();
         check.definition.ttl = std::chrono::seconds(10);
         check.status = {instance.health, ""};
-        instance.record.checks = {check};
+        support::change_record(instance, [&](auto& record) { record.checks = {check}; });
         instance.modify_index = agent::CatalogIndex{index};
     }
     publication.services = {std::make_shared<const agent::ServiceView>(std::move(web))};

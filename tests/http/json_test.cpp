@@ -79,7 +79,8 @@ TEST(Json, of_a_check_defines_what_is_checked_without_zero_values) {
 
 TEST(Json, shows_maintenance_as_a_critical_check) {
     auto view = instance();
-    view.record.maintenance = agent::Maintenance{"upgrade"};
+    support::change_record(
+        view, [](auto& record) { record.maintenance = agent::Maintenance{"upgrade"}; });
 
     const auto checks = encode_instance_checks(view);
 

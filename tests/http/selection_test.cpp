@@ -9,7 +9,7 @@ namespace {
 
 std::vector<std::string> ids(const Selection& selection, const agent::ServiceView& view) {
     std::vector<std::string> out;
-    for (const auto* instance : selection.of(view)) out.push_back(instance->record.service.id);
+    for (const auto* instance : selection.of(view)) out.emplace_back(instance->record.id());
     return out;
 }
 

@@ -43,8 +43,7 @@ make_service(const std::string& name, const std::vector<Instance>& instances) {
     view.name = name;
     view.instances.reserve(instances.size());  // As the catalog does.
     for (const auto& from : instances) {
-        agent::InstanceView instance;
-        auto& record = instance.record;
+        agent::InstanceRecord record;
         record.service.id = name + "-" + std::to_string(view.instances.size() + 1);
         record.service.name = name;
         record.service.address = from.address;
@@ -59,12 +58,20 @@ make_service(const std::string& name, const std::vector<Instance>& instances) {
             record.node = from.node->record.name;
             record.node_address = from.node->record.address;
         }
-        instance.node = from.node;
-        instance.health = from.health;
-        instance.maintenance = from.maintenance;
-        view.instances.push_back(std::move(instance));
+        view.instances.push_back({.record = agent::PackedRecord(record),
+                                  .node = from.node,
+                                  .health = from.health,
+                                  .maintenance = from.maintenance});
     }
     return std::make_shared<const agent::ServiceView>(std::move(view));
+}
+
+// As if its znode held what `edit` makes of it.
+template <class Edit>
+void change_record(agent::InstanceView& instance, Edit edit) {
+    auto record = instance.record.unpack();
+    edit(record);
+    instance.record = agent::PackedRecord(record);
 }
 
 inline agent::Publication publication(std::uint64_t index) {
