@@ -1,12 +1,14 @@
 // The DNS face with a catalog made up on the spot: what dns_bench.py asks, without a coordination
 // core beside it.
 //
-//   dns_face SERVICES INSTANCES [CHANGES_PER_SECOND] [LISTEN] [BROWSE]
+//   dns_face SERVICES INSTANCES [CHANGES_PER_SECOND] [LISTEN] [BROWSE] [SHAPE]
 //
 // Prints its port, how long the build took and what it holds in memory, then answers until its
 // standard input ends. BROWSE is dns.browse: "*" for all, "" for no services that are found by
-// browsing. With changes, each moves one instance of one service to another port; the
-// time from publishing it to the first answer that has it is printed at the end.
+// browsing. SHAPE says what instances have: "bare" (default) an address and a port, "usual" also a
+// node, two tags, an entry of metadata and an HTTP check. With changes, each moves one instance of
+// one service to another port; the time from publishing it to the first answer that has it is
+// printed at the end.
 
 #include "dns/server.hpp"
 #include "tests/support/publications.hpp"
@@ -26,6 +28,7 @@
 #include <malloc.h>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -58,8 +61,9 @@ public:
           std::size_t instances,
           std::size_t changes,
           std::string listen,
-          std::string browse)
-        : services_(services), instances_(instances), changes_(changes) {
+          std::string browse,
+          bool usual)
+        : services_(services), instances_(instances), changes_(changes), usual_(usual) {
         dns::ServerOptions options{.config = {},
                                    .domain = "roster.internal",
                                    .datacenter = "dc1",
@@ -95,9 +99,38 @@ private:
             support::Instance instance;
             instance.address = address_of(number * instances_ + i);
             instance.port = static_cast<std::uint16_t>(8000 + (i == 0 ? round % 1000 : 0));
+            if (usual_) make_usual(instance);
             instances.push_back(std::move(instance));
         }
-        return support::make_service("svc-" + std::to_string(number), instances);
+        auto service = support::make_service("svc-" + std::to_string(number), instances);
+        return usual_ ? with_checks(*service) : service;
+    }
+
+    static void make_usual(support::Instance& instance) {
+        static const auto node = support::make_node("host-1.example.internal", "10.255.0.1");
+        instance.node = node;
+        instance.tags = {"production", "v1"};
+        instance.meta = {{"version", "1.2.3"}};
+    }
+
+    // As an agent publishes them after a first run.
+    static std::shared_ptr<const agent::ServiceView> with_checks(agent::ServiceView service) {
+        for (auto& instance : service.instances) {
+            agent::Check check;
+            auto& definition = check.definition;
+            definition.service_id = instance.record.id();
+            definition.id = "service:" + definition.service_id;
+            definition.name = "Service '" + service.name + "' check";
+            definition.kind = agent::CheckKind::http;
+            definition.http = "http://" + std::string(instance.record.address()) + ":8080/health";
+            definition.interval = definition.timeout = std::chrono::seconds(10);
+            check.status = {agent::Health::passing, "HTTP GET " + definition.http + ": 200 OK"};
+            support::change_record(instance, [&](auto& record) {
+                record.registered_ms = 1'700'000'000'000;
+                record.checks = {check};
+            });
+        }
+        return std::make_shared<const agent::ServiceView>(std::move(service));
     }
 
     void build() {
@@ -111,9 +144,12 @@ private:
                     services_ * instances_,
                     services_,
                     seconds_since(begin));
-        std::printf("memory: catalog %.1f MB, table %.1f MB\n",
-                    catalog - before,
-                    resident_megabytes() - catalog);
+        const double table = resident_megabytes();
+        std::printf("memory: catalog %.1f MB, table %.1f MB\n", catalog - before, table - catalog);
+        const auto each = static_cast<double>(services_ * instances_) / 1e6;
+        std::printf("octets per instance: catalog %.0f, table %.0f\n",
+                    (catalog - before) / each,
+                    (table - catalog) / each);
     }
 
     // Every millisecond as many changes as are due, one publication each, as from a busy catalog.
@@ -158,6 +194,7 @@ private:
     std::size_t services_;
     std::size_t instances_;
     std::size_t changes_;
+    bool usual_;
     asio::io_context io_{1};
     asio::posix::stream_descriptor input_{io_, ::dup(STDIN_FILENO)};
     std::array<char, 1> octet_{};
@@ -174,9 +211,10 @@ private:
 
 int main(int argc, char** argv) {
     if (argc < 3) {
-        std::fprintf(stderr,
-                     "usage: %s SERVICES INSTANCES [CHANGES_PER_SECOND] [LISTEN] [BROWSE]\n",
-                     argv[0]);
+        std::fprintf(
+            stderr,
+            "usage: %s SERVICES INSTANCES [CHANGES_PER_SECOND] [LISTEN] [BROWSE] [SHAPE]\n",
+            argv[0]);
         return 2;
     }
     const auto number = [&](int i) { return std::strtoul(argv[i], nullptr, 10); };
@@ -184,6 +222,7 @@ int main(int argc, char** argv) {
                 number(2),
                 argc > 3 ? number(3) : 0,
                 argc > 4 ? argv[4] : "127.0.0.1:0",
-                argc > 5 ? argv[5] : "*");
+                argc > 5 ? argv[5] : "*",
+                argc > 6 && std::string_view(argv[6]) == "usual");
     bench.run();
 }
