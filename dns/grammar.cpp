@@ -152,6 +152,7 @@ bool Grammar::is_ours(const IpAddress& address) const { return contains(prefixes
 void Grammar::locate(const QueryName& name, Place& place) const {
     place.kind = Place::Kind::outside;
     place.key = {};
+    place.underscored = name.labels > 0 && is_underscored(name.label(0));
     const auto whole = text(name.whole());
     const std::string_view apex = forward_.apex;
     if (whole.ends_with(apex)) {

@@ -54,6 +54,7 @@ struct Place {
     const Zone* zone = nullptr;
     std::size_t apex_at = 0;  // offset of the zone's apex in the name
     std::size_t end = 0;      // of the labels below the domain, and below the datacenter
+    bool underscored = false;  // RFC 8552: a name for SRV and its like, no host's
     Octets key;               // into the QueryName, or into `composed`
     IpAddress address;
     std::array<std::uint8_t, 272> composed;

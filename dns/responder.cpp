@@ -32,9 +32,11 @@ constexpr std::array<SlotOfType, slot_count> slots_of_types{{{rr::a, Slot::a},
                                                              {rr::svcb, Slot::svcb},
                                                              {rr::https, Slot::https}}};
 
-const Answer* find_answer(const Answers& answers, std::uint16_t type) {
+// With `hidden` as if there were no CNAME.
+const Answer* find_answer(const Answers& answers, std::uint16_t type, bool hidden = false) {
     for (const auto& [of, slot] : slots_of_types) {
         if (type != of && type != rr::any) continue;
+        if (slot == Slot::cname && hidden) continue;
         if (const auto* answer = answers.find(slot)) return answer;
     }
     return nullptr;
@@ -230,7 +232,7 @@ void Responder::describe(Edns& edns,
     opt.cookie = &edns.cookie;
 }
 
-// Whoever completed a handshake, gave back our cookie or asks from where nobody forges addresses.
+// Also whoever gave back our cookie.
 bool Responder::is_verified(Exchange& exchange, const Transport& transport) const {
     const auto& edns = exchange.query.edns;
     exchange.has_good_cookie =
@@ -486,12 +488,16 @@ bool Responder::answer_place(std::uint16_t type,
                             (place.kind == Place::Kind::key && answers == nullptr);
     if (is_missing) draft.fail(Rcode::name_error);
     if (answers != nullptr) {
-        if (const auto* found = find_answer(*answers, type)) {
+        // Resolvers that ask for A on their way to SRV would take a CNAME beside it for all there is
+        // (RFC 9156 §3, RFC 1034 §3.6.2); and nobody looks for a host below an underscore.
+        const bool is_alias = answers->is_alias();
+        const bool hidden = place.underscored && !is_alias;
+        if (const auto* found = find_answer(*answers, type, hidden)) {
             draft.add(Section::answer, *found, draft.anchors, random);
             return false;
         }
-        const auto* cname = answers->find(Slot::cname);
-        if (cname != nullptr && (leads_to_address(type) || answers->is_alias())) {
+        const auto* cname = hidden ? nullptr : answers->find(Slot::cname);
+        if (cname != nullptr && (leads_to_address(type) || is_alias)) {
             draft.add(Section::answer, *cname, draft.anchors, random);
             return true;
         }

@@ -100,6 +100,9 @@ public:
     // ... and the reply if it cannot be handed over.
     void refuse_forward(Exchange& exchange, const Transport& transport) const;
 
+    // Whether its address is its own: it shook hands, or asks from where nobody forges addresses.
+    [[nodiscard]] bool is_trusted(const Client& client, const Transport& transport) const;
+
 private:
     class Rdata;
 
@@ -121,7 +124,6 @@ private:
                                const QueryName& target);
     [[nodiscard]] std::shared_ptr<SignedQuery> check_signature(const Exchange& exchange) const;
     [[nodiscard]] bool is_verified(Exchange& exchange, const Transport& transport) const;
-    [[nodiscard]] bool is_trusted(const Client& client, const Transport& transport) const;
     [[nodiscard]] static std::uint64_t subject_of(const Exchange& exchange);
     void
     answer(Exchange& exchange, const Transport& transport, ReplyDraft& draft, Random& random) const;

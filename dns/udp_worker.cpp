@@ -135,7 +135,7 @@ struct UdpWorker::State : ForwardSource {
     bool accept(std::size_t i);
     bool hand_over(const Exchange& exchange, std::size_t i);
     [[nodiscard]] UdpReturnAddress return_address(std::size_t i) const;
-    bool take_update(Exchange& exchange, std::size_t i);
+    bool take_update(Exchange& exchange, std::size_t i, std::uint32_t now_ms);
     bool reply(const ForwardedQuery& query, Octets message) override;
     [[nodiscard]] const Transport& transport() const override { return transport_; }
     void conclude(Exchange& exchange, std::size_t i, std::uint32_t now_ms);
@@ -238,7 +238,7 @@ void UdpWorker::State::serve(std::size_t received) {
             exchange.buffer = {static_cast<std::uint8_t*>(slots[i].iov_base), slot_bytes};
             exchange.query_bytes = messages[i].msg_len;
             exchange.client = {ip_of(sources[i]), now};
-            if (take_update(exchange, i)) continue;
+            if (take_update(exchange, i, now_ms)) continue;
             places[count++] = i;
         }
         responder.respond(std::span(exchanges).first(count), transport_, random);
@@ -305,9 +305,17 @@ bool UdpWorker::State::reply(const ForwardedQuery& query, Octets message) {
 
 // Updates are not for this thread: their replies are sent on their own, when they are there. What
 // gets lost the client asks for again.
-bool UdpWorker::State::take_update(Exchange& exchange, std::size_t i) {
+bool UdpWorker::State::take_update(Exchange& exchange, std::size_t i, std::uint32_t now_ms) {
     const auto message = Octets(exchange.buffer).first(exchange.query_bytes);
     if (!is_update(message) || !options.take_update) return false;
+    // Until somebody has looked at its signature it is one that gets an error.
+    const bool is_trusted = responder.is_trusted(exchange.client, transport_);
+    constexpr Reply as_error{.rcode = Rcode::refused};
+    if (!is_trusted &&
+        limiter.judge(exchange.client.address, as_error, now_ms) != RateLimiter::Verdict::send) {
+        counters.dropped_rate.add();
+        return true;
+    }
     UpdateMessage update{{message.begin(), message.end()}, exchange.client.address, {}};
     update.reply = [from = socket, to = return_address(i)](const auto& reply) mutable {
         send_later(from->get(), to, reply);
@@ -315,7 +323,7 @@ bool UdpWorker::State::take_update(Exchange& exchange, std::size_t i) {
     const auto refused = options.take_update(std::move(update));
     if (!refused) return true;
     exchange.reply = reply_with_header(exchange.buffer, *refused);
-    conclude(exchange, i, 0);
+    conclude(exchange, i, now_ms);
     return true;
 }
 

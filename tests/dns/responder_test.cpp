@@ -222,6 +222,22 @@ TEST_F(Responding, a_cname_is_followed_while_it_stays_in_our_zones) {
     EXPECT_EQ(face.ask("alias.service.roster.internal", rr::cname).answers.size(), 1U);
 }
 
+// Unbound asks for A first (RFC 9156) and would follow a CNAME for the SRV it wants.
+TEST_F(Responding, names_for_srv_have_no_cname_beside_it) {
+    face.publish({make_service("away", {{host1, "host.example.com"}})});
+    const std::string spelled = "_away._tcp.service.roster.internal";
+
+    EXPECT_EQ(face.ask(spelled, rr::srv).answers.size(), 1U);
+    for (const auto type : {rr::a, rr::https, rr::cname}) {
+        const auto reply = face.ask(spelled, type);
+        EXPECT_EQ(reply.rcode, 0U);
+        EXPECT_TRUE(reply.answers.empty()) << type;
+        EXPECT_EQ(reply.authorities.size(), 1U);
+    }
+    EXPECT_NE(face.ask(spelled, rr::any).answers.at(0).type, rr::cname);
+    EXPECT_EQ(face.ask("away.service.roster.internal", rr::a).data(), Lines{"host.example.com."});
+}
+
 TEST_F(Responding, without_edns_512_octets_are_the_limit_and_a_random_part_is_filled_in) {
     std::set<std::string> seen;
     for (int i = 0; i < 200; ++i) {

@@ -129,6 +129,15 @@ class Stranger(unittest.TestCase):
         self.assertGreater(self.metric('roster_dns_dropped_total{reason="rate"}'), 20)
         self.assertGreater(self.metric("roster_dns_cut_short_total"), 20)
 
+    def test_gets_only_so_many_replies_to_updates_too(self):
+        labels = b"".join(bytes([len(label)]) + label.encode() for label in "roster.internal".split(".")) + b"\0"
+        update = struct.pack("!HHHHHH", 1, 5 << 11, 1, 0, 0, 0) + labels + struct.pack("!HH", 6, 1)
+
+        replies = self.flood(self.asking(FOREIGN), update, 60)
+
+        self.assertTrue(1 <= len(replies) <= 10, len(replies))
+        self.assertTrue(all(rcode(reply) == 5 for reply in replies))
+
     def test_with_its_cookie_gets_everything(self):
         client = self.asking("198.51.100.77")
         fresh = self.ask(client, query("host1.node.roster.internal", b"\0\x0a\0\x08abcdefgh"))
