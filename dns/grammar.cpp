@@ -109,7 +109,18 @@ Grammar::Grammar(std::string_view domain,
     if (datacenter.empty() || datacenter.size() > label_bytes_max) {
         throw std::runtime_error("datacenter \"" + std::string(datacenter) + "\" is no DNS label");
     }
+    for (const auto* kind : {"service", "node", "addr", "ns"}) {
+        if (datacenter_label_ != kind) continue;
+        throw std::runtime_error("datacenter \"" + std::string(datacenter) +
+                                 "\" would hide the names below " + kind + ".<domain>");
+    }
     forward_ = {Space::forward, fold(*apex)};
+    // RFC 6762 §3 and RFC 6761 §6: resolvers do not ask us for these.
+    for (const auto* reserved : {"local", "localhost", "invalid", "onion"}) {
+        if (!forward_.apex.ends_with(*parse_name(reserved))) continue;
+        throw std::runtime_error("\"" + std::string(domain) +
+                                 "\" is no domain for dns to serve: ." + reserved + " is reserved");
+    }
     number(forward_);
     add_reverse(*parse_prefix("127.0.0.0/8"), false);
     add_reverse(*parse_prefix("::1/128"), false);
@@ -175,6 +186,10 @@ void Grammar::locate_forward(const QueryName& name, std::size_t labels, Place& p
     place.kind = Kind::apex;
     if (labels == 0) return;
     std::size_t end = place.apex_at;
+    if (labels > 1 && text(name.label(labels - 1)) == "dc" &&
+        text(name.label(labels - 2)) == datacenter_label_) {
+        --labels;
+    }
     if (text(name.label(labels - 1)) == datacenter_label_) {
         place.kind = Kind::implied;
         if (--labels == 0) return;

@@ -339,6 +339,7 @@ void Responder::answer_zones(Exchange& exchange,
     QueryName target;
     auto& place = exchange.place;
     const Answers* answers = exchange.answers;
+    std::array<std::uint64_t, cname_hops_max + 1> seen{hash_octets(exchange.query.name.whole(), 0)};
     for (std::size_t hop = 0; hop <= cname_hops_max; ++hop) {
         if (place.kind == Place::Kind::outside) {
             if (hop == 0) return forward(exchange, draft, recursive);
@@ -363,6 +364,10 @@ void Responder::answer_zones(Exchange& exchange,
         draft.anchors.owner = cname_at + 12;
         const bool whole = read_name(draft.written(), draft.anchors.owner, target);
         assert(whole);
+        const auto hash = hash_octets(target.whole(), 0);
+        const auto* const end = seen.begin() + hop + 1;
+        if (hop == cname_hops_max || std::find(seen.cbegin(), end, hash) != end) return;
+        seen[hop + 1] = hash;
         grammar_.locate(target, place);
         answers = place.key.empty() ? nullptr : table_.find(place.zone->space, place.key);
         if (answers == nullptr && !place.key.empty()) answers = find_wildcard(target, place);
@@ -490,14 +495,13 @@ bool Responder::answer_place(std::uint16_t type,
     if (answers != nullptr) {
         // Resolvers that ask for A on their way to SRV would take a CNAME beside it for all there is
         // (RFC 9156 §3, RFC 1034 §3.6.2); and nobody looks for a host below an underscore.
-        const bool is_alias = answers->is_alias();
-        const bool hidden = place.underscored && !is_alias;
+        const bool hidden = place.underscored && !answers->is_alias();
         if (const auto* found = find_answer(*answers, type, hidden)) {
             draft.add(Section::answer, *found, draft.anchors, random);
             return false;
         }
         const auto* cname = hidden ? nullptr : answers->find(Slot::cname);
-        if (cname != nullptr && (leads_to_address(type) || is_alias)) {
+        if (cname != nullptr && (leads_to_address(type) || answers->is_alias())) {
             draft.add(Section::answer, *cname, draft.anchors, random);
             return true;
         }

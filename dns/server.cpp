@@ -88,14 +88,7 @@ struct Server::Parts {
             transfers.emplace(io, grammar, table, std::move(with));
         }
         if (options.updates) emplace_updater();
-        if (!config.tls_listen.empty()) {
-            tls.emplace(io,
-                        "dns over tls",
-                        coord::TlsRole::server,
-                        coord::TlsOptions{.certificate = config.tls_certificate,
-                                          .key = config.tls_key,
-                                          .authorities = {}});
-        }
+        if (!config.tls_listen.empty()) tls = tls_context(io, config);
     }
 
     void build_forwarder();
@@ -132,7 +125,7 @@ struct Server::Parts {
     std::optional<Updater> updater;
     boost::asio::io_context io{1};  // of TCP
     std::optional<Transfers> transfers;
-    std::optional<coord::TlsContext> tls;
+    std::unique_ptr<coord::TlsContext> tls;
     std::vector<std::unique_ptr<TcpListener>> listeners;  // one for each address
     std::vector<std::unique_ptr<TcpListener>> tls_listeners;
     std::vector<std::unique_ptr<UdpWorker>> workers;

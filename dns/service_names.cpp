@@ -1,5 +1,6 @@
 #include "dns/service_names.hpp"
 
+#include "coord/base/log.hpp"
 #include "dns/name_records.hpp"
 
 #include <utility>
@@ -26,12 +27,18 @@ agent::TaggedAddress endpoint(const agent::InstanceView& instance, std::string_v
     return {};
 }
 
+spdlog::logger& log() {
+    static auto& logger = coord::logger("dns");
+    return logger;
+}
+
 }  // namespace
 
 ServiceNames::ServiceNames(Compilation& compilation, ReverseNames& reverse)
     : compilation_(compilation), reverse_(reverse), browse_(compilation) {
     compilation_.table.hold(Space::forward, "\7service");
     compilation_.table.hold(Space::forward, "\4addr");
+    compilation_.table.hold(Space::forward, "\2dc");
 }
 
 void ServiceNames::update(const std::shared_ptr<const agent::ServiceView>& view) {
@@ -82,8 +89,21 @@ void ServiceNames::rebuild(const Labels& key, Service& service) {
             compilation_.counters.settings_ignored.add(candidates.back().faults);
         }
     }
+    const auto& counters = compilation_.counters;
+    const auto before = counters.unpublishable.value() + counters.records_left_out.value();
     put_names(key, service, candidates);
+    tell(service, counters.unpublishable.value() + counters.records_left_out.value() - before);
     reverse_.track(ReverseNames::Side::service, key, service.addresses, std::move(addresses));
+}
+
+// Once, until nothing is left out any more: a service may be compiled a hundred times a second.
+void ServiceNames::tell(Service& service, std::uint64_t left_out) {
+    if (left_out > 0 && !service.is_told) {
+        log().warn("of service {} something is not in the DNS: names or addresses that it cannot "
+                   "carry, or records above its limits",
+                   service.views.begin()->first);
+    }
+    service.is_told = left_out > 0;
 }
 
 // Zones that are transferred are the same on every agent, wherever it is.

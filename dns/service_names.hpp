@@ -48,10 +48,12 @@ private:
         std::set<Labels> bindings;      // keys, as in the table now
         std::set<IpAddress> addresses;  // whose reverse names are ours
         bool browsable = false;
+        bool is_told = false;           // that something of it is left out
         std::vector<Labels> instances;  // of DNS-SD, as in the table now
     };
 
     void rebuild(const Labels& key, Service& service);
+    static void tell(Service& service, std::uint64_t left_out);
     void put_names(const Labels& key, Service& service, const std::vector<Candidate>& candidates);
     void
     put_selected(const Labels& key, Service& service, const std::vector<Candidate>& candidates);

@@ -10,6 +10,7 @@
 #include <boost/asio/ip/udp.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <random>
 #include <stdexcept>
 #include <system_error>
@@ -150,6 +151,16 @@ TransferOptions transfer_settings(const agent::DnsConfig& config, const TsigKeyr
     return options;
 }
 
+std::unique_ptr<coord::TlsContext> tls_context(boost::asio::io_context& io,
+                                               const agent::DnsConfig& config) {
+    return std::make_unique<coord::TlsContext>(
+        io,
+        "dns over tls",
+        coord::TlsRole::server,
+        coord::TlsOptions{
+            .certificate = config.tls_certificate, .key = config.tls_key, .authorities = {}});
+}
+
 ForwardRules forward_rules(const agent::DnsForwardConfig& config,
                            const std::vector<boost::asio::ip::tcp::endpoint>& listening) {
     const auto own = [&](const ServerAddress& server) {
@@ -182,6 +193,10 @@ std::vector<std::string> find_faults(const agent::DnsConfig& config,
         const auto keys = keyring_of(config);
         attempt([&] { static_cast<void>(transfer_settings(config, keys)); });
         attempt([&] { static_cast<void>(UpdatePolicy(config.updates, keys)); });
+    });
+    attempt([&] {
+        boost::asio::io_context io;
+        if (!config.tls_listen.empty()) static_cast<void>(tls_context(io, config));
     });
     if (!config.forward.enabled) return faults;
     attempt([&] {

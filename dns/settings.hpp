@@ -7,6 +7,7 @@
 // Fails:   each throws std::runtime_error with one line, for what cannot be.
 
 #include "agent/config.hpp"
+#include "coord/base/tls_context.hpp"
 #include "dns/address.hpp"
 #include "dns/forward_rules.hpp"
 #include "dns/grammar.hpp"
@@ -15,8 +16,10 @@
 #include "dns/transfer.hpp"
 #include "dns/tsig.hpp"
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,6 +39,8 @@ TsigKeyring keyring_of(const agent::DnsConfig& config);
 // They point to the keys.
 ResponderOptions responder_settings(const ServerOptions& from, const TsigKeyring& keys);
 TransferOptions transfer_settings(const agent::DnsConfig& config, const TsigKeyring& keys);
+std::unique_ptr<coord::TlsContext> tls_context(boost::asio::io_context& io,
+                                               const agent::DnsConfig& config);
 // Servers that are ourselves, listening there, are none.
 ForwardRules forward_rules(const agent::DnsForwardConfig& config,
                            const std::vector<boost::asio::ip::tcp::endpoint>& listening);

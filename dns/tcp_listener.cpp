@@ -244,7 +244,8 @@ coord::Task<void> TcpListener::State::accept(Alive alive) {
 
 void TcpListener::State::take(tcp::socket socket, const IpAddress& client, const Alive& alive) {
     tcp_counters.accepted.add();
-    if (by_client[client] >= options.connections_max_per_client) {
+    const bool is_here = options.endpoint.address().is_unspecified() && client.is_loopback();
+    if (by_client[client] >= options.connections_max_per_client && !is_here) {
         tcp_counters.crowded.add();
         tcp_counters.closed.add();
         return;

@@ -62,6 +62,11 @@ TEST(Grammar, the_datacenter_may_stand_before_the_domain_and_no_other_may) {
     EXPECT_EQ(locate(grammar, "web.service.dc2.roster.internal"),
               (Located{Kind::key, "web.service.dc2.", apex, ""}));
     EXPECT_EQ(locate(grammar, "dc1.roster.internal"), (Located{Kind::implied, "", apex, ""}));
+    EXPECT_EQ(locate(grammar, "web.service.dc1.dc.roster.internal"),
+              (Located{Kind::key, "web.service.", apex, ""}));
+    EXPECT_EQ(locate(grammar, "web.service.dc2.dc.roster.internal"),
+              (Located{Kind::key, "web.service.dc2.dc.", apex, ""}));
+    EXPECT_EQ(locate(grammar, "dc1.dc.roster.internal"), (Located{Kind::implied, "", apex, ""}));
 }
 
 TEST(Grammar, names_of_dns_sd_are_their_own_keys) {
@@ -207,6 +212,9 @@ TEST(Grammar, a_domain_or_datacenter_that_is_no_name_throws) {
     EXPECT_THROW(Grammar("", "dc1", {}), std::runtime_error);
     EXPECT_THROW(Grammar("roster.internal", "", {}), std::runtime_error);
     EXPECT_THROW(Grammar("roster.internal", "dc1", {"10.0.0.0/99"}), std::runtime_error);
+    EXPECT_THROW(Grammar("roster.internal", "Service", {}), std::runtime_error);
+    EXPECT_THROW(Grammar("office.local", "dc1", {}), std::runtime_error);
+    EXPECT_NO_THROW(Grammar("notlocal", "dc1", {}));
 }
 
 std::vector<std::string> spelled(const Grammar& grammar, const std::string& key) {
