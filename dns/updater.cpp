@@ -41,7 +41,8 @@ constexpr std::array rcodes{Named{Rcode::no_error, "NOERROR"},
                             Named{Rcode::rrset_exists, "YXRRSET"},
                             Named{Rcode::rrset_missing, "NXRRSET"},
                             Named{Rcode::not_auth, "NOTAUTH"},
-                            Named{Rcode::not_zone, "NOTZONE"}};
+                            Named{Rcode::not_zone, "NOTZONE"},
+                            Named{Rcode::bad_version, "BADVERS"}};
 
 std::string_view name_of(Rcode rcode) {
     const auto* found = std::find_if(
@@ -58,7 +59,8 @@ struct Judgement {
 Bytes reply_to(Octets request, const Message* message, const Judgement& judgement) {
     Bytes reply(request.begin(), request.begin() + header_bytes);
     reply[2] = 0x80U | opcode_update << 3U;
-    reply[3] = static_cast<std::uint8_t>(judgement.rcode);
+    const auto rcode = static_cast<std::uint32_t>(judgement.rcode);
+    reply[3] = rcode & 0x0FU;
     std::fill(reply.begin() + 4, reply.end(), std::uint8_t{0});
     if (message == nullptr) return reply;
     append(reply, request.subspan(header_bytes, message->questions_end - header_bytes));
@@ -68,7 +70,7 @@ Bytes reply_to(Octets request, const Message* message, const Judgement& judgemen
     reply.push_back(0);
     append_u16(reply, rr::opt);
     append_u16(reply, edns_bytes);
-    append_u32(reply, 0);
+    append_u32(reply, rcode >> 4U << 24U);
     Bytes options;
     if (judgement.lease) append_update_lease(options, *judgement.lease);
     append_u16(reply, static_cast<std::uint16_t>(options.size()));
@@ -206,8 +208,12 @@ void Updater::State::finish(const UpdateMessage& message, Rcode rcode, Bytes rep
     if (!stopped) message.reply(std::move(reply));
 }
 
-// RFC 2136 §3: the zone, then whether anything may be changed at all, then all else.
+// RFC 6891 §6.1.3: the version; then RFC 2136 §3: the zone, whether anything may be changed at all,
+// all else.
 coord::Task<Judgement> Updater::State::judge(const Message& message, const TsigVerdict& verdict) {
+    if (message.opt && (message.opt->ttl >> 16U & 0xFFU) != 0) {
+        co_return Judgement{Rcode::bad_version};
+    }
     const auto in_zone = reader.check_zone(message);
     if (in_zone != Rcode::no_error) co_return Judgement{in_zone};
     if (!message.tsig) co_return Judgement{Rcode::refused};

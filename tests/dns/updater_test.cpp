@@ -123,6 +123,18 @@ TEST_F(UpdaterTest, refuses_what_is_not_signed_and_what_is_signed_wrongly) {
     EXPECT_EQ(metric("roster_dns_updates_total", "NOTAUTH"), 3);
 }
 
+TEST_F(UpdaterTest, carries_nothing_out_in_a_later_version_of_edns) {
+    const std::uint32_t version_1 = 1U << 16U;
+
+    const auto reply = ask(sign(update().with_opt(1232, version_1).bytes));
+
+    EXPECT_EQ(rcode(reply), 0);
+    EXPECT_EQ(parse_message(reply)->opt.value().ttl, 1U << 24U) << "BADVERS, in our version";
+    EXPECT_TRUE(parse_message(reply)->tsig);
+    EXPECT_FALSE(agent_.read(agent::dynamic_path("host.dyn")));
+    EXPECT_EQ(metric("roster_dns_updates_total", "BADVERS"), 1);
+}
+
 TEST_F(UpdaterTest, answers_what_is_no_message_with_a_header) {
     auto broken = update().bytes;
     broken.resize(broken.size() - 1);
