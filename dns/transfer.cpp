@@ -52,7 +52,10 @@ bool Transfer::append_to(std::vector<std::uint8_t>& out) {
     if (with_opt)
         message.add_opt(reply_.udp_bytes_max, (*request_.edns & 0x8000U) != 0, reply_.rcode);
     is_first_ = false;
-    auto octets = message.finish(reply_.rcode, reply_.stream.has_value());
+    auto octets =
+        message.finish(reply_.rcode,
+                       (reply_.stream ? header_flag::authoritative : 0U) |
+                           (request_.wants_recursion ? header_flag::wants_recursion : 0U));
     if (reply_.signer) reply_.signer->sign(octets, reply_.unix_seconds());
     append_u16(out, static_cast<std::uint16_t>(octets.size()));
     append(out, octets);
@@ -125,6 +128,7 @@ std::unique_ptr<Transfer> Transfers::answer(Octets octets, const IpAddress& clie
     const auto message = parse_message(octets);
     Transfer::Request request;
     request.id = read_u16(octets, 0);
+    request.wants_recursion = (octets[2] & 0x01U) != 0;
     request.type = read_u16(octets, *skip_name(octets, header_bytes));
     const auto kind = request.type == rr::axfr ? TransferKind::axfr : TransferKind::ixfr;
     Decision decision{kind, TransferResult::malformed, Rcode::format_error};

@@ -86,7 +86,8 @@ class Transfer {
 public:
     struct Request {
         std::uint16_t id = 0;
-        Labels name;  // as it was spelled
+        bool wants_recursion = false;  // RD
+        Labels name;                   // as it was spelled
         std::uint16_t type = 0;
         std::optional<std::uint32_t> serial;  // of the client, for IXFR
         std::optional<std::uint32_t> edns;    // the TTL of its OPT: version and flags

@@ -103,9 +103,8 @@ void TransferMessage::add_opt(std::uint16_t payload, bool dnssec_ok, Rcode rcode
     ++extras_;
 }
 
-std::vector<std::uint8_t> TransferMessage::finish(Rcode rcode, bool authoritative) {
-    return finish(header_flag::response | (authoritative ? header_flag::authoritative : 0U) |
-                  (static_cast<unsigned>(rcode) & 0x0FU));
+std::vector<std::uint8_t> TransferMessage::finish(Rcode rcode, unsigned flags) {
+    return finish(header_flag::response | flags | (static_cast<unsigned>(rcode) & 0x0FU));
 }
 
 std::vector<std::uint8_t> TransferMessage::finish(unsigned flags) {

@@ -23,6 +23,7 @@ namespace dns {
 namespace header_flag {
 inline constexpr unsigned response = 0x8000;
 inline constexpr unsigned authoritative = 0x0400;
+inline constexpr unsigned wants_recursion = 0x0100;  // RD
 }  // namespace header_flag
 
 class TransferMessage {
@@ -37,7 +38,7 @@ public:
     void add_opt(std::uint16_t payload, bool dnssec_ok, Rcode rcode);
 
     [[nodiscard]] bool empty() const { return answers_ == 0; }
-    std::vector<std::uint8_t> finish(Rcode rcode, bool authoritative);
+    std::vector<std::uint8_t> finish(Rcode rcode, unsigned flags);
     std::vector<std::uint8_t> finish(unsigned flags);  // those of the header
 
 private:

@@ -34,7 +34,7 @@ TEST(TransferMessage, repeats_the_question_and_compresses_what_may_be) {
     for (const auto& records : {a, ptr, srv, soa}) {
         EXPECT_TRUE(message.add(name("web.Roster.internal"), records->at(0)));
     }
-    const auto octets = message.finish(Rcode::no_error, true);
+    const auto octets = message.finish(Rcode::no_error, header_flag::authoritative);
 
     const DnsReply reply(octets);
     EXPECT_EQ(octets[0] << 8 | octets[1], 0x1234);
@@ -58,7 +58,7 @@ TEST(TransferMessage, a_record_without_room_leaves_no_trace) {
 
     EXPECT_FALSE(message.add(name("another.example"), a->at(0)));
     EXPECT_TRUE(message.add(name("web.example"), a->at(0)));
-    const auto octets = message.finish(Rcode::no_error, true);
+    const auto octets = message.finish(Rcode::no_error, header_flag::authoritative);
 
     const DnsReply reply(octets);
     ASSERT_EQ(reply.answers.size(), 2U);
@@ -75,7 +75,7 @@ TEST(TransferMessage, names_beyond_what_a_pointer_reaches_are_written_out) {
         ASSERT_TRUE(message.add(name("later.test"), a->at(0)));
         ASSERT_TRUE(message.add(name("x.filler.example"), a->at(0)));
     }
-    const auto octets = message.finish(Rcode::no_error, true);
+    const auto octets = message.finish(Rcode::no_error, header_flag::authoritative);
 
     const DnsReply reply(octets);
     ASSERT_EQ(reply.answers.size(), 73U);
@@ -87,7 +87,7 @@ TEST(TransferMessage, names_beyond_what_a_pointer_reaches_are_written_out) {
 TEST(TransferMessage, tells_an_extended_rcode_in_opt) {
     TransferMessage message(1, 512);
     message.add_opt(1232, true, Rcode::bad_version);
-    const auto octets = message.finish(Rcode::bad_version, false);
+    const auto octets = message.finish(Rcode::bad_version, 0);
 
     const DnsReply reply(octets);
     EXPECT_EQ(reply.rcode, 16U);

@@ -31,7 +31,7 @@ protected:
         for (bool more = true; more;) {
             TransferMessage message(1, message_bytes);
             more = stream.fill(message);
-            const auto octets = message.finish(Rcode::no_error, true);
+            const auto octets = message.finish(Rcode::no_error, header_flag::authoritative);
             for (const auto& record : support::DnsReply(octets).answers) {
                 auto data = record.data;
                 if (record.type == rr::soa) {

@@ -206,6 +206,16 @@ TEST_F(Transferring, the_first_message_has_the_question_and_all_have_its_id) {
     EXPECT_EQ(metric("axfr", "sent"), 1);
 }
 
+TEST_F(Transferring, every_message_says_whether_recursion_was_asked_for) {
+    publish(7, "10.0.0.1");
+    auto without = question("roster.internal", rr::axfr);
+    without.bytes[2] = 0;
+
+    EXPECT_TRUE(ask(question("roster.internal", rr::axfr))[0].rd()) << "RFC 1035 §4.1.1";
+    EXPECT_TRUE(ask(question("example.com", rr::axfr))[0].rd());
+    EXPECT_FALSE(ask(without)[0].rd());
+}
+
 TEST_F(Transferring, ixfr_tells_what_changed_or_that_nothing_did_or_all) {
     publish(7, "10.0.0.1");
     publish(8, "10.0.0.2");
