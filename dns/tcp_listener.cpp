@@ -54,8 +54,8 @@ IpAddress ip_of(const asio::ip::address& address) {
     return ip;
 }
 
-// RFC 7858 §3.1 names the protocol "dot"; who speaks of none, or only of others, means it all the
-// same.
+// RFC 7858 §3.1 names the protocol "dot"; who speaks of none means it all the same. Who speaks only of
+// others came for something else: RFC 7301 §3.2 ends that with the alert no_application_protocol.
 int select_protocol(SSL* /*session*/,
                     const unsigned char** selected,
                     unsigned char* bytes,
@@ -71,7 +71,7 @@ int select_protocol(SSL* /*session*/,
                                             offered,
                                             offered_bytes);
     *selected = chosen;
-    return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+    return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 struct Connection {

@@ -361,6 +361,18 @@ TEST_F(DnsOverTls, answers_like_tcp_and_pads_if_asked) {
     EXPECT_TRUE(dig("+tcp +keepalive web.service.roster.internal A").has("KEEPALIVE: 10.0 secs"));
 }
 
+TEST_F(DnsOverTls, who_speaks_only_of_other_protocols_is_turned_away) {
+    const auto connect = [&](const std::string& protocols) {
+        return output_of("echo | openssl s_client -connect 127.0.0.1:" +
+                         std::to_string(server->tls_ports().at(0)) + protocols + " 2>&1 || true");
+    };
+
+    EXPECT_NE(connect(" -alpn h2,http/1.1").find("alert no application protocol"),
+              std::string::npos);
+    EXPECT_NE(connect(" -alpn h2,dot").find("ALPN protocol: dot"), std::string::npos);
+    EXPECT_NE(connect("").find("No ALPN negotiated"), std::string::npos);
+}
+
 TEST_F(DnsOverTls, takes_up_a_changed_certificate) {
     EXPECT_EQ(first.pem.find(shown()), 0U);
 
