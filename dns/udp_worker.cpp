@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -50,12 +51,6 @@ Address make_address(const boost::asio::ip::address& address, std::uint16_t port
 
 std::uint16_t port_of(const Address& address) {
     return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
-}
-
-bool same_endpoint(const Address& a, const Address& b) {
-    if (a.any.sa_family != b.any.sa_family || port_of(a) != port_of(b)) return false;
-    if (a.any.sa_family == AF_INET) return a.v4.sin_addr.s_addr == b.v4.sin_addr.s_addr;
-    return std::memcmp(&a.v6.sin6_addr, &b.v6.sin6_addr, sizeof(in6_addr)) == 0;
 }
 
 bool is_group(const Address& address) {
@@ -133,6 +128,7 @@ struct UdpWorker::State : ForwardSource {
     void make_ready(std::size_t count);
     void serve(std::size_t received);
     bool accept(std::size_t i);
+    [[nodiscard]] bool is_from_here(std::size_t i) const;
     bool hand_over(const Exchange& exchange, std::size_t i);
     [[nodiscard]] UdpReturnAddress return_address(std::size_t i) const;
     bool take_update(Exchange& exchange, std::size_t i, std::uint32_t now_ms);
@@ -209,11 +205,32 @@ void UdpWorker::State::make_ready(std::size_t count) {
     }
 }
 
+// Whether message `i` comes from the address and port that it was sent to: then its reply would too.
+bool UdpWorker::State::is_from_here(std::size_t i) const {
+    const auto& source = sources[i];
+    if (port_of(source) != port_of(own)) return false;
+    if (!options.address.is_unspecified()) return ip_of(source) == ip_of(own);
+    auto header = messages[i].msg_hdr;
+    for (auto* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+        const auto* at = CMSG_DATA(part);
+        if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
+            at += offsetof(in_pktinfo, ipi_addr);
+        } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
+            at += offsetof(in6_pktinfo, ipi6_addr);
+        } else {
+            continue;
+        }
+        const auto ip = ip_of(source);
+        return std::memcmp(at, ip.bytes.data(), ip.size) == 0;
+    }
+    return false;
+}
+
 // May message `i` be answered at all?
 bool UdpWorker::State::accept(std::size_t i) {
     const auto& source = sources[i];
     // A reply to port 0 would fail, and one to ourselves would be a query again.
-    if (port_of(source) == 0 || same_endpoint(source, own) || is_group(source)) {
+    if (port_of(source) == 0 || is_from_here(i) || is_group(source)) {
         counters.dropped_source.add();
         return false;
     }
