@@ -74,6 +74,7 @@ public:
     [[nodiscard]] bool is_ours(const IpAddress& address) const;
 
     [[nodiscard]] const Labels& domain() const { return forward_.apex; }
+    [[nodiscard]] const std::string& datacenter() const { return datacenter_; }
     // Those that can be transferred: the domain first, then the reverse zones of the configuration.
     [[nodiscard]] const std::vector<const Zone*>& zones() const { return zones_; }
     // Null if the key is in none.
@@ -119,7 +120,7 @@ private:
     [[nodiscard]] std::optional<Labels> target(std::optional<Labels> labels) const;
 
     Zone forward_;
-    std::string datacenter_;        // as configured, for targets
+    std::string datacenter_;        // as configured
     std::string datacenter_label_;  // lower-case
     std::map<Labels, Zone, std::less<>> reverse_;
     std::vector<IpPrefix> prefixes_;

@@ -181,6 +181,7 @@ agent::InstanceRecord UpdateZone::instance_of(const std::string& service,
     if (made.service.port != 0) made.service.id += ":" + std::to_string(made.service.port);
     made.node = address;
     made.node_address = address;
+    made.datacenter = grammar_.datacenter();
     return made;
 }
 
@@ -243,7 +244,6 @@ void UpdateZone::add_service_change(const std::string& service,
             still->second.registered_ms = held.record.registered_ms;
             still->second.checks = held.record.checks;
             still->second.maintenance = held.record.maintenance;
-            still->second.datacenter = held.record.datacenter;
             if (still->second == held.record) wanted.erase(still);
         }
     }

@@ -58,6 +58,7 @@ TEST_F(UpdateZoneTest, makes_an_address_an_instance_without_a_port) {
     EXPECT_EQ(record.service.port, 0);
     EXPECT_EQ(record.service.meta.at("dns-ttl"), "60s");
     EXPECT_EQ(record.node, "10.0.0.5");
+    EXPECT_EQ(record.datacenter, "dc1");
     EXPECT_EQ(record.registered_ms, 1000);
     EXPECT_TRUE(record.external);
     EXPECT_EQ(record.dns, (agent::DnsOrigin{"dhcp.", 5000, true}));
