@@ -17,6 +17,7 @@
 #include <string_view>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
@@ -87,11 +88,16 @@ public:
 
     void
     send(const ServerAddress& server, bool tcp, std::chrono::milliseconds timeout, Octets message) {
-        if (!open(server, tcp, timeout)) return finish({attempt_, false, {}});
+        id_ = read_u16(message, 0);
+        has_edns_ = message[11] != 0;
+        is_tcp_ = tcp;
+        if (!open(server, timeout)) return finish({attempt_, false, {}});
         ares_send(
             channel_, message.data(), static_cast<int>(message.size()), &Call::on_reply, this);
     }
     void process(int socket, std::uint32_t events) {
+        // An error of the socket is told once, and has to be told to c-ares.
+        if ((events & EPOLLERR) == 0 && take_bare_format_error(socket)) return;
         const bool readable = (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
         const bool writable = (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0;
         ares_process_fd(
@@ -100,12 +106,13 @@ public:
 
 private:
     // With every option given, nothing is read from /etc/resolv.conf, which may name ourselves.
-    bool open(const ServerAddress& server, bool tcp, std::chrono::milliseconds timeout) {
+    bool open(const ServerAddress& server, std::chrono::milliseconds timeout) {
         ares_options options{};
         std::string lookups = "b";
         std::string nowhere = "/dev/null";
-        options.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH | ARES_FLAG_EDNS |
-                        (tcp ? ARES_FLAG_USEVC : ARES_FLAG_IGNTC);
+        options.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH |
+                        (has_edns_ ? ARES_FLAG_EDNS : 0) |
+                        (is_tcp_ ? ARES_FLAG_USEVC : ARES_FLAG_IGNTC);
         // It is we who watch the time: c-ares is to be more patient than that.
         options.timeout = static_cast<int>(timeout.count()) * (1 + late_timeouts) + 1000;
         options.tries = 1;
@@ -123,6 +130,18 @@ private:
             return false;
         }
         return ares_set_servers_ports_csv(channel_, format(server).c_str()) == ARES_SUCCESS;
+    }
+
+    // c-ares passes over every reply that does not repeat the question. (Over TCP as well; but whom we
+    // ask there has answered over UDP before.)
+    bool take_bare_format_error(int socket) {
+        if (is_tcp_) return false;
+        std::array<std::uint8_t, header_bytes + 1> head{};
+        const auto n = ::recv(socket, head.data(), head.size(), MSG_PEEK | MSG_DONTWAIT);
+        const auto message = Octets(head).first(n > 0 ? static_cast<std::size_t>(n) : 0);
+        if (!is_bare_format_error(message, id_)) return false;
+        finish({attempt_, true, {message.begin(), message.end()}});
+        return true;
     }
 
     void finish(Outcome outcome) {
@@ -156,6 +175,9 @@ private:
 
     Desk& desk_;
     InquiryTable::AttemptId attempt_;
+    std::uint16_t id_ = 0;
+    bool has_edns_ = false;
+    bool is_tcp_ = false;
     ares_channel channel_ = nullptr;
     bool over_ = false;
 };

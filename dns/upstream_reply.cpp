@@ -187,6 +187,9 @@ private:
 
 // The header and the question, which are looked at before anything else is. TC is believed then.
 UpstreamFault check_question(Octets message, const UpstreamQuestion& asked, bool& kept_case) {
+    if (is_bare_format_error(message, asked.id)) {
+        return asked.edns ? UpstreamFault::no_edns : UpstreamFault::failed;
+    }
     const std::size_t end = header_bytes + asked.name.size() + 4;
     if (message.size() < end) return UpstreamFault::malformed;
     const bool is_reply = (message[2] & 0xF8U) == 0x80;
@@ -212,10 +215,11 @@ std::vector<std::uint8_t> make_upstream_query(const UpstreamQuestion& question) 
     std::vector<std::uint8_t> query;
     append_u16(query, question.id);
     append_u16(query, question.checking_disabled ? 0x0130 : 0x0120);
-    for (const auto count : {1U, 0U, 0U, 1U}) append_u16(query, count);
+    for (const auto count : {1U, 0U, 0U, question.edns ? 1U : 0U}) append_u16(query, count);
     query.insert(query.end(), question.name.begin(), question.name.end());
     append_u16(query, question.type);
     append_u16(query, class_in);
+    if (!question.edns) return query;
     query.push_back(0);
     append_u16(query, rr::opt);
     append_u16(query, payload);
@@ -223,6 +227,11 @@ std::vector<std::uint8_t> make_upstream_query(const UpstreamQuestion& question) 
     append_u16(query, question.dnssec_ok ? dnssec_ok_flag : 0);
     append_u16(query, 0);
     return query;
+}
+
+bool is_bare_format_error(Octets message, std::uint16_t id) {
+    return message.size() == header_bytes && read_u16(message, 0) == id &&
+           (message[2] & 0xF8U) == 0x80 && (message[3] & 0x0FU) == 1 && read_u16(message, 4) == 0;
 }
 
 UpstreamReply

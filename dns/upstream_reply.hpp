@@ -26,16 +26,21 @@ struct UpstreamQuestion {
     bool dnssec_ok = false;
     bool checking_disabled = false;
     bool exact_case = true;  // the reply must have the same
+    bool edns = true;        // with OPT
 };
 
 std::vector<std::uint8_t> make_upstream_query(const UpstreamQuestion& question);
+
+// FORMERR without a question: many a server says so that does not know OPT (RFC 6891 §7).
+bool is_bare_format_error(Octets message, std::uint16_t id);
 
 enum class UpstreamFault {
     none,        // NOERROR or NXDOMAIN
     malformed,   // no message, or none that answers
     mismatched,  // not what we asked: perhaps somebody else's
     truncated,
-    failed,  // another rcode: the next server may know better
+    no_edns,  // the server knows none
+    failed,   // another rcode: the next server may know better
 };
 
 struct ReplyRules {
@@ -47,8 +52,8 @@ struct ReplyRules {
 
 struct UpstreamReply {
     UpstreamFault fault = UpstreamFault::none;
-    ForwardAnswer answer = {};    // of `failed` the rcode and the reason alone
-    std::size_t hidden = 0;  // records left out
+    ForwardAnswer answer = {};  // of `failed` the rcode and the reason alone
+    std::size_t hidden = 0;     // records left out
     bool kept_case = true;
 };
 

@@ -238,6 +238,20 @@ TEST_F(Forwarding, speaks_to_servers_that_know_no_edns) {
     }
 }
 
+TEST_F(Forwarding, speaks_to_servers_that_know_no_edns_and_repeat_no_question) {
+    FakeUpstream upstream([](const auto& query, bool) {
+        const bool has_opt = query[11] != 0;
+        const Octet bare{query[0], query[1], 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+        return std::vector<Octet>{has_opt ? bare : address_for(query)};
+    });
+    open({upstream.address()}, {.timeout = std::chrono::seconds(30)});
+
+    ask("www.example");
+
+    EXPECT_EQ(listener.wait_for(1)[0].data(), std::vector<std::string>{"1.2.3.4"});
+    EXPECT_EQ(upstream.queries(), 2U);
+}
+
 TEST_F(Forwarding, asks_another_server_when_one_is_silent_fails_or_is_not_there) {
     FakeUpstream silent([](const auto&, bool) { return std::vector<Octet>{}; });
     FakeUpstream failing(

@@ -64,6 +64,30 @@ TEST(UpstreamQuery, is_a_question_with_a_bare_opt_at_its_end) {
     EXPECT_TRUE(read.opt_data.empty());
 }
 
+TEST(UpstreamQuery, is_the_bare_question_for_servers_without_edns) {
+    const auto query =
+        make_upstream_query({.name = wire("a.example"), .type = rr::a, .edns = false});
+
+    const support::DnsReply read(query);
+
+    EXPECT_EQ(read.question, "a.example. 1");
+    EXPECT_FALSE(read.has_opt);
+}
+
+TEST(UpstreamReply, that_is_the_header_of_a_format_error_knows_no_edns) {
+    auto asked = asking("www.example");
+    support::Message bare{{0, 0, 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0}};
+    bare.bytes[0] = static_cast<std::uint8_t>(asked.id >> 8U);
+    bare.bytes[1] = static_cast<std::uint8_t>(asked.id);
+
+    EXPECT_EQ(read(bare, asked).fault, UpstreamFault::no_edns);
+    asked.edns = false;
+    EXPECT_EQ(read(bare, asked).fault, UpstreamFault::failed);
+    ++asked.id;
+    EXPECT_EQ(read(bare, asked).fault, UpstreamFault::malformed) << "another's";
+    EXPECT_FALSE(is_bare_format_error(answer_to(asked, 1).bytes, asked.id)) << "with its question";
+}
+
 TEST(UpstreamReply, is_read_with_its_records_and_its_time) {
     const auto asked = asking("wWw.eXample");
     auto message = answer_to(asked);
