@@ -6,6 +6,8 @@ namespace dns {
 
 namespace {
 
+constexpr std::size_t soa_bytes_min = 22;  // two names of one octet, and five numbers
+
 struct Record {
     std::size_t owner = 0;
     std::uint16_t type = 0;
@@ -92,6 +94,9 @@ QueryFault read_records(Octets message, std::size_t at, Query& query) {
         Record record;
         if (!read_record(message, at, record)) return QueryFault::format_error;
         at = record.end;
+        if (record.type == rr::soa && authority == 1 && i == 0) {
+            query.has_serial = record.end - record.data >= soa_bytes_min;
+        }
         if (record.type != rr::opt && record.type != rr::tsig) continue;
         if (i < authority) return QueryFault::format_error;
         if (record.type == rr::opt) {
@@ -135,7 +140,7 @@ QueryFault parse_query(Octets message, Query& query) {
     // AA, TC, RA, Z, AD and RCODE are ignored.
     if (!read_question(message, query)) return QueryFault::format_error;
     query.edns = {};
-    query.is_signed = false;
+    query.is_signed = query.has_serial = false;
     // RFC 1995 §3: only IXFR brings a record, its SOA, in the authority section.
     if (read_u16(message, 6) != 0) return QueryFault::format_error;
     if (read_u16(message, 8) != 0 && query.type != rr::ixfr) return QueryFault::format_error;

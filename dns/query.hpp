@@ -95,6 +95,7 @@ struct Query {
     QueryName name;
     bool has_question = true;  // RFC 7873 §5.4: a query for nothing but a cookie has none
     bool is_signed = false;    // TSIG, RFC 8945
+    bool has_serial = false;   // the client's SOA, with IXFR
     std::uint16_t type = 0;
     std::uint16_t klass = 0;
     std::size_t question_end = 0;

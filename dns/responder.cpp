@@ -294,7 +294,8 @@ void Responder::answer(Exchange& exchange,
 void Responder::answer_transfer(const Exchange& exchange,
                                 const Transport& transport,
                                 ReplyDraft& draft) const {
-    if (transport.tcp || !contains(options_.transfer_to, exchange.client.address)) {
+    const auto key = exchange.signature ? exchange.signature->key() : "";
+    if (transport.tcp || !may_transfer(options_.transfers, exchange.client.address, key)) {
         draft.explain(ExtendedError::prohibited);
         return draft.fail(Rcode::refused);
     }
@@ -302,6 +303,7 @@ void Responder::answer_transfer(const Exchange& exchange,
         draft.explain(ExtendedError::not_supported);
         return draft.fail(Rcode::not_implemented);
     }
+    if (!exchange.query.has_serial) return draft.fail(Rcode::format_error);
     if (exchange.place.kind != Place::Kind::apex) return draft.fail(Rcode::not_auth);
     if (table_.freshness() == Freshness::unsynced) {
         draft.explain(ExtendedError::not_ready);

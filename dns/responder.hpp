@@ -18,6 +18,7 @@
 #include "dns/random.hpp"
 #include "dns/reply_draft.hpp"
 #include "dns/signed_query.hpp"
+#include "dns/transfer_rule.hpp"
 
 #include <array>
 #include <chrono>
@@ -39,9 +40,9 @@ struct ResponderOptions {
     std::vector<IpPrefix> allow = {};      // who is answered; clients on this host always are
     // Whose addresses are not forged: neither limited in rate nor, without a cookie, in size.
     std::vector<IpPrefix> trusted = {};
-    std::vector<IpPrefix> transfer_to = {};  // who is told by IXFR over UDP to come over TCP
-    const TsigKeyring* keys = nullptr;       // of signed queries; null: signatures are ignored
-    std::size_t unverified_bytes_max = 512;  // of a reply over UDP to anybody else
+    std::vector<TransferRule> transfers = {};  // who is told by IXFR over UDP to come over TCP
+    const TsigKeyring* keys = nullptr;         // of signed queries; null: signatures are ignored
+    std::size_t unverified_bytes_max = 512;    // of a reply over UDP to anybody else
     Cookies cookies{{}, {}};
     bool forwards = false;                 // there is a forwarder ...
     std::vector<IpPrefix> recursion = {};  // ... for these, and for clients on this host

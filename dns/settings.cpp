@@ -121,13 +121,11 @@ ResponderOptions responder_settings(const ServerOptions& from, const TsigKeyring
     options.keys = &keys;  // Also of none: a signature by a key that there is not is told so.
     options.forwards = config.forward.enabled;
     options.recursion = prefixes_of(config.forward.allow);
-    for (const auto& transfer : config.transfers) {
-        const auto to = prefixes_of(transfer.to);
-        options.transfer_to.insert(options.transfer_to.end(), to.begin(), to.end());
-    }
+    options.transfers = transfer_settings(config, keys).rules;
     // Who may have all of a zone may ask for its serial.
-    options.allow.insert(
-        options.allow.end(), options.transfer_to.begin(), options.transfer_to.end());
+    for (const auto& rule : options.transfers) {
+        options.allow.insert(options.allow.end(), rule.to.begin(), rule.to.end());
+    }
     return options;
 }
 

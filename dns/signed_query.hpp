@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 namespace dns {
 
@@ -23,6 +24,10 @@ public:
     SignedQuery(Octets message, const TsigKeyring& keys, std::uint64_t now);
 
     [[nodiscard]] Rcode rcode() const { return verdict_.rcode; }
+    // That it is signed with; empty if rcode() is an error.
+    [[nodiscard]] std::string_view key() const {
+        return rcode() == Rcode::no_error ? std::string_view(verdict_.key->name) : "";
+    }
     // What sign() appends at most.
     [[nodiscard]] std::size_t bytes_max() const { return signer_ ? signer_->bytes_max() : 0; }
     void sign(std::span<std::uint8_t> buffer, Reply& reply, std::uint64_t now);

@@ -178,7 +178,9 @@ Transfers::Decision Transfers::decide(const Transfer::Request& request, const As
     if (kind == TransferKind::ixfr && !request.serial) {
         return fail(TransferResult::malformed, Rcode::format_error);
     }
-    if (!may(asker)) return fail(TransferResult::refused, Rcode::refused);
+    if (!may_transfer(options_.rules, asker.address, asker.key)) {
+        return fail(TransferResult::refused, Rcode::refused);
+    }
     QueryName name;
     Place place;
     const bool whole = read_name(octets(request.name), 0, name);
@@ -213,12 +215,6 @@ Transfers::Decision Transfers::begin(const Transfer::Request& request, const Zon
     }
     return {.kind = TransferKind::ixfr,
             .stream = TransferStream::steps(of, *request.serial, std::move(*steps))};
-}
-
-bool Transfers::may(const Asker& asker) const {
-    return std::any_of(options_.rules.begin(), options_.rules.end(), [&](const auto& rule) {
-        return contains(rule.to, asker.address) && (rule.key.empty() || rule.key == asker.key);
-    });
 }
 
 std::vector<coord::Metric> Transfers::metrics() const {

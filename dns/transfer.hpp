@@ -18,6 +18,7 @@
 #include "dns/message.hpp"
 #include "dns/notifier.hpp"
 #include "dns/query.hpp"
+#include "dns/transfer_rule.hpp"
 #include "dns/transfer_stream.hpp"
 #include "dns/tsig.hpp"
 #include "dns/zone_history.hpp"
@@ -39,12 +40,6 @@
 #include <vector>
 
 namespace dns {
-
-// Who may have the zones: whoever asks from there, and signs with the key if there is one.
-struct TransferRule {
-    std::vector<IpPrefix> to;
-    Labels key = {};  // complete, lower-case; empty: none is needed
-};
 
 struct TransferOptions {
     std::vector<TransferRule> rules = {};
@@ -153,7 +148,6 @@ private:
     void notify(const std::set<std::uint16_t>& zones);
     [[nodiscard]] Decision decide(const Transfer::Request& request, const Asker& asker) const;
     [[nodiscard]] Decision begin(const Transfer::Request& request, const Zone& zone) const;
-    [[nodiscard]] bool may(const Asker& asker) const;
     [[nodiscard]] std::uint32_t now() const {
         return options_.unix_seconds ? options_.unix_seconds() : 0;
     }

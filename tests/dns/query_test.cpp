@@ -90,6 +90,24 @@ TEST(Query, cut_anywhere_in_question_or_opt_is_a_format_error) {
     }
 }
 
+TEST(Query, for_ixfr_says_whether_it_has_the_serial_of_the_client) {
+    const auto has_serial = [](std::uint16_t type, std::size_t bytes, int count = 1) {
+        auto ixfr = support::question("a", rr::ixfr);
+        for (int i = 0; i < count; ++i) {
+            ixfr.add_record(8, "\300\14", type, 1, 0, std::string(bytes, '\0'));
+        }
+        Query query;
+        EXPECT_EQ(parse_query(ixfr.bytes, query), QueryFault::none);
+        return query.has_serial;
+    };
+
+    EXPECT_TRUE(has_serial(rr::soa, 22));
+    EXPECT_FALSE(has_serial(rr::soa, 22, 0));
+    EXPECT_FALSE(has_serial(rr::soa, 22, 2)) << "which?";
+    EXPECT_FALSE(has_serial(rr::soa, 21));
+    EXPECT_FALSE(has_serial(rr::ns, 22));
+}
+
 TEST(Query, with_answers_or_authorities_is_a_format_error_but_for_ixfr) {
     auto answered = support::question("a", 1);
     answered.add_record(6, "\0"s, rr::a, 1, 0, "\1\2\3\4");

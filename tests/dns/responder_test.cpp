@@ -382,18 +382,43 @@ TEST_F(Responding, transfers_are_refused_where_there_are_none) {
     }
 }
 
+// IXFR from the serial 0.
+Message ixfr(const std::string& name) {
+    return question(name, rr::ixfr).add_record(8, "\xC0\x0C", rr::soa, 1, 0, std::string(22, '\0'));
+}
+
 // RFC 1995 §2: the SOA alone tells a client whether to come again over TCP.
 TEST_F(Responding, ixfr_over_udp_is_answered_with_the_serial_for_those_who_may_have_the_zone) {
-    support::DnsFace with({.transfer_to = {"127.0.0.1/32"}});
+    support::DnsFace with({.transfers = {{support::DnsFace::prefixes({"127.0.0.1/32"})}}});
     with.publish({});
 
-    EXPECT_EQ(with.ask("roster.internal", rr::ixfr).data(),
+    EXPECT_EQ(with.ask(ixfr("roster.internal")).data(),
               with.ask("roster.internal", rr::soa).data());
-    EXPECT_EQ(with.ask("web.service.roster.internal", rr::ixfr).rcode, number(Rcode::not_auth));
+    EXPECT_EQ(with.ask("roster.internal", rr::ixfr).rcode, number(Rcode::format_error));
+    EXPECT_EQ(with.ask(ixfr("web.service.roster.internal")).rcode, number(Rcode::not_auth));
     EXPECT_EQ(with.ask("roster.internal", rr::axfr).rcode, number(Rcode::not_implemented));
     with.client.address = parse_ip("192.0.2.9").value();
     with.udp.loopback = false;
-    EXPECT_EQ(with.ask("roster.internal", rr::ixfr).rcode, number(Rcode::refused));
+    EXPECT_EQ(with.ask(ixfr("roster.internal")).rcode, number(Rcode::refused));
+}
+
+TEST_F(Responding, ixfr_over_udp_needs_the_key_that_the_rule_demands) {
+    const auto key = make_key({.name = "secondary", .secret = {"0123456789abcdef"}});
+    const auto other = make_key({.name = "other", .secret = {"fedcba9876543210"}});
+    const TsigKeyring keys({key, other});
+    support::DnsFace with(
+        {.transfers = {{support::DnsFace::prefixes({"127.0.0.1/32"}), key.name}}, .keys = &keys});
+    with.publish({});
+    const auto signed_with = [&](const TsigKey& one) {
+        auto message = ixfr("roster.internal");
+        TsigSigner(one).sign(message.bytes, with.client.now);
+        return with.ask(message);
+    };
+
+    EXPECT_EQ(with.ask(ixfr("roster.internal")).rcode, number(Rcode::refused));
+    EXPECT_EQ(signed_with(other).rcode, number(Rcode::refused));
+    EXPECT_EQ(signed_with(key).rcode, 0U);
+    EXPECT_EQ(signed_with(key).answers.size(), 1U);
 }
 
 TEST_F(Responding, classes_but_in_and_chaos_are_refused) {

@@ -36,7 +36,8 @@ struct DnsFaceOptions {
     std::vector<std::string> allow = {"192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"};
     std::size_t unverified_bytes_max = 512;
     std::vector<std::string> browse = {"*"};
-    std::vector<std::string> transfer_to = {};
+    std::vector<dns::TransferRule> transfers = {};
+    const dns::TsigKeyring* keys = nullptr;
 };
 
 class DnsFace {
@@ -63,7 +64,8 @@ public:
                      .version_for_all = options.version_for_all,
                      .allow = prefixes(options.allow),
                      .trusted = prefixes({"192.0.2.0/24"}),
-                     .transfer_to = prefixes(options.transfer_to),
+                     .transfers = options.transfers,
+                     .keys = options.keys,
                      .unverified_bytes_max = options.unverified_bytes_max}) {}
 
     static std::vector<dns::IpPrefix> prefixes(const std::vector<std::string>& texts) {
