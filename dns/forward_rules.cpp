@@ -107,6 +107,15 @@ ForwardRules::ForwardRules(const agent::DnsForwardConfig& config,
     for (const auto* more : {"0.0.0.0/8", "::/128", "::ffff:0:0/96"}) {
         hidden_.push_back(*parse_prefix(more));
     }
+    // RFC 6052 §2.1: NAT64 leads from there to the addresses of IPv4 at their end.
+    for (std::size_t i = 0, count = hidden_.size(); i < count; ++i) {
+        const auto& [v4, bits] = hidden_[i];
+        if (!v4.is_v4()) continue;
+        auto beyond = *parse_prefix("64:ff9b::/96");
+        std::copy_n(v4.bytes.begin(), 4, beyond.address.bytes.begin() + 12);
+        beyond.bits += bits;
+        hidden_.push_back(beyond);
+    }
     for (const auto& [name, kind] : special_names) special_.emplace(*parse_name(name), kind);
     for (const auto& prefix : private_) add_reverse_names(prefix, special_);
     const auto parse = [&](const std::vector<std::string>& texts) {
@@ -172,16 +181,23 @@ const ForwardRoute* ForwardRules::route_of(const QueryName& name) const {
 
 ForwardRules::Decision ForwardRules::decide(const QueryName& name, std::uint16_t type) const {
     const auto special = find_longest(special_, name);
-    if (special != special_.end() && special->second == Kind::localhost) {
-        return {Kind::localhost};
+    const bool is_special = special != special_.end();
+    const std::size_t root_at = name.bytes - 1U;
+    const std::size_t special_at = is_special ? name.bytes - special->first.size() : root_at;
+    // A name is not denied by its own zone, where it exists.
+    const Decision no_such_name{
+        Kind::no_such_name, nullptr, special_at == 0 ? root_at : special_at};
+    if (is_special && special->second == Kind::localhost) {
+        return {Kind::localhost, nullptr, special_at};
     }
     const auto* route = route_of(name);
     if (route != nullptr && route->named) return {Kind::ask, route};
     const bool is_single = name.labels == 1 && !is_of_the_root(type);
-    if (special != special_.end() && special->second != Kind::ask) return {special->second};
+    if (is_special && special->second == Kind::no_such_name) return no_such_name;
+    if (is_special && special->second == Kind::no_data) return {Kind::no_data, nullptr, special_at};
     if (route == nullptr) return {Kind::nobody};
-    const bool is_of_here = is_single || special != special_.end();
-    if (is_of_here && !route->is_private) return {Kind::no_such_name};
+    const bool is_of_here = is_single || is_special;
+    if (is_of_here && !route->is_private) return no_such_name;
     return {Kind::ask, route};
 }
 

@@ -55,6 +55,8 @@ public:
     struct Decision {
         Kind kind = Kind::nobody;
         const ForwardRoute* route = nullptr;  // for `ask`
+        // Of what is denied here: where in the name the zone begins that denies it.
+        std::size_t zone_at = 0;
     };
     [[nodiscard]] Decision decide(const QueryName& name, std::uint16_t type) const;
 

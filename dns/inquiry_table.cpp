@@ -27,6 +27,26 @@ Record record_of(const QueryName& name, std::uint16_t type, std::string_view rda
     return record;
 }
 
+// RFC 6303 §3: of a zone that is here, and empty, so that nobody else is asked for it. A denial may be
+// kept for as long as it says (RFC 2308 §3).
+Record soa_of(Octets zone, std::uint32_t ttl_max) {
+    using std::string_view_literals::operator""sv;
+    constexpr std::uint32_t ttl = 10'800;
+    Record record;
+    record.owner = text(zone);
+    record.type = rr::soa;
+    record.klass = class_in;
+    record.ttl = std::min(ttl, ttl_max);
+    record.rdata = record.owner;
+    record.rdata += "\6nobody\7invalid\0"sv;
+    for (const std::uint32_t number : {1U, 3600U, 1200U, 604'800U, record.ttl}) {
+        for (const unsigned shift : {24U, 16U, 8U, 0U}) {
+            record.rdata += static_cast<char>(number >> shift);
+        }
+    }
+    return record;
+}
+
 // Whoever has one address of IPv6 has a whole /64 of them.
 IpAddress client_of(const ForwardedQuery& query) {
     auto client = query.client.address;
@@ -76,7 +96,7 @@ void InquiryTable::take(const ForwardedQuery& query, Time now) {
     }
     const auto decision = rules_.decide(name, query.type);
     if (query.type == rr::any || decision.kind != ForwardRules::Kind::ask) {
-        return answer_here(query, name, decision.kind);
+        return answer_here(query, name, decision);
     }
     const auto key = key_of(query, name);
     const auto cached = cache_.find(key, now);
@@ -180,7 +200,8 @@ void InquiryTable::turn_away(const ForwardedQuery& query,
 
 void InquiryTable::answer_here(const ForwardedQuery& query,
                                const QueryName& name,
-                               ForwardRules::Kind kind) {
+                               const ForwardRules::Decision& decision) {
+    const auto kind = decision.kind;
     using std::string_view_literals::operator""sv;
     counters_.local.add();
     if (kind == ForwardRules::Kind::nobody) {
@@ -195,6 +216,10 @@ void InquiryTable::answer_here(const ForwardedQuery& query,
                    record_of(name, rr::aaaa, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"sv));
     } else if (kind == ForwardRules::Kind::ask) {  // RFC 8482 §4.2: type ANY
         writer.add(MessageSection::answer, record_of(name, rr::hinfo, "\7RFC8482\0"sv));
+    } else {
+        writer.add(MessageSection::authority,
+                   soa_of(name.whole().subspan(decision.zone_at),
+                          static_cast<std::uint32_t>(limits_.negative_ttl_max.count())));
     }
     auto answer = writer.finish();
     if (kind == ForwardRules::Kind::no_such_name) answer.rcode = Rcode::name_error;
@@ -282,6 +307,9 @@ void InquiryTable::replied(AttemptId id, Octets message, Time now) {
             counters_.hidden.add(reply.hidden);
             return conclude(attempt->key, std::move(reply.answer), now);
         case UpstreamFault::truncated: return retry_over_tcp(std::move(*attempt), now);
+        case UpstreamFault::no_edns:
+            attempt->question.edns = false;
+            return ask_again(std::move(*attempt), now);
         case UpstreamFault::malformed:
         case UpstreamFault::mismatched:
             server.counters->bad.add();
@@ -313,12 +341,15 @@ void InquiryTable::go_on_without(const Attempt& attempt, ExtendedError why, Time
 
 // The same server, in a way that nobody forges and nothing cuts short.
 void InquiryTable::retry_over_tcp(Attempt attempt, Time now) {
-    if (attempt.tcp || attempt.spare) {
-        return go_on_without(attempt, ExtendedError::no_reachable_authority, now);
-    }
-    if (!inquiries_.contains(attempt.key)) return;
+    if (attempt.tcp) return go_on_without(attempt, ExtendedError::no_reachable_authority, now);
     attempt.tcp = true;
     attempt.question.exact_case = false;
+    ask_again(std::move(attempt), now);
+}
+
+// The same server, in another way, if somebody waits for it.
+void InquiryTable::ask_again(Attempt attempt, Time now) {
+    if (attempt.spare || !inquiries_.contains(attempt.key)) return;
     start(std::move(attempt), now);
 }
 

@@ -148,7 +148,9 @@ private:
     [[nodiscard]] bool is_crowded(const ForwardedQuery& query) const;
     void wait(const ForwardedQuery& query, Inquiry& inquiry);
     void leave(const ForwardedQuery& waiter);
-    void answer_here(const ForwardedQuery& query, const QueryName& name, ForwardRules::Kind kind);
+    void answer_here(const ForwardedQuery& query,
+                     const QueryName& name,
+                     const ForwardRules::Decision& decision);
     void relay_stale(const ForwardedQuery& query, const ForwardCache::Found& cached);
     void fail(const ForwardedQuery& query, Rcode rcode, ExtendedError why);
     void turn_away(const ForwardedQuery& query, const Cached& cached, coord::Counter& counter);
@@ -159,6 +161,7 @@ private:
     void go_on_without(const Attempt& attempt, ExtendedError why, Time now);
     void time_out(AttemptId id, Time now);
     void retry_over_tcp(Attempt attempt, Time now);
+    void ask_again(Attempt attempt, Time now);
     void conclude(const std::string& key, ForwardAnswer answer, Time now);
     void conclude_without(Inquiry& inquiry, Time now);
     void release(Inquiry& inquiry, const ForwardCache::Found& stale);

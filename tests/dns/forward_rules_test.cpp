@@ -142,6 +142,23 @@ TEST(ForwardRules, unless_a_domain_says_so) {
     EXPECT_EQ(rules.kind("scanner"), Kind::no_such_name);
 }
 
+TEST(ForwardRules, says_whose_zone_denies_a_name) {
+    constexpr std::uint16_t mx = 15;
+    const ForwardRules rules(at_public, {}, nobody_is_own);
+    const auto zone = [&](const std::string& text) {
+        const auto of = name(text);
+        return format_name(of.whole().subspan(rules.decide(of, mx).zone_at));
+    };
+
+    EXPECT_EQ(zone("a.b.invalid"), "invalid.");
+    EXPECT_EQ(zone("localhost"), "localhost.") << "it exists";
+    EXPECT_EQ(zone("_dns.resolver.arpa"), "resolver.arpa.");
+    EXPECT_EQ(zone("1.0.0.10.in-addr.arpa"), "10.in-addr.arpa.");
+    EXPECT_EQ(zone("10.in-addr.arpa"), ".") << "no zone denies its own name";
+    EXPECT_EQ(zone("invalid"), ".");
+    EXPECT_EQ(zone("printer"), ".");
+}
+
 TEST(ForwardRules, private_addresses_are_hidden_from_the_answers_of_public_servers) {
     const auto hides = [](const agent::DnsForwardConfig& config, const std::string& text) {
         const ForwardRules rules(config, {}, nobody_is_own);
@@ -176,10 +193,14 @@ TEST(ForwardRules, hidden_are_all_that_lead_into_this_network) {
                              "::",
                              "fd00::1",
                              "fe80::1",
-                             "::ffff:10.0.0.1"}) {
+                             "::ffff:10.0.0.1",
+                             "64:ff9b::10.0.0.1",
+                             "64:ff9b::172.31.255.255",
+                             "64:ff9b::"}) {
         EXPECT_TRUE(contains(*hidden, *parse_ip(text))) << text;
     }
-    for (const auto* text : {"8.8.8.8", "172.32.0.1", "2001:db8::1"}) {
+    for (const auto* text :
+         {"8.8.8.8", "172.32.0.1", "2001:db8::1", "64:ff9b::8.8.8.8", "64:ff9b::172.32.0.1"}) {
         EXPECT_FALSE(contains(*hidden, *parse_ip(text))) << text;
     }
 }

@@ -262,6 +262,31 @@ TEST_F(Inquiries, what_may_be_forged_is_asked_for_over_tcp) {
     EXPECT_EQ(asked.at(2).server, "10.0.0.2:53") << "over TCP too: somebody else";
 }
 
+TEST_F(Inquiries, a_server_that_knows_no_edns_is_asked_without_at_once) {
+    const auto format_error = [](const Asked& to) {
+        return support::Message{{to.query[0], to.query[1], 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0}};
+    };
+    take("www.example");
+    reply(asked.at(0), format_error(asked[0]));
+
+    ASSERT_EQ(asked.size(), 2U);
+    EXPECT_EQ(asked[1].server, "10.0.0.1:53");
+    EXPECT_FALSE(asked[1].tcp);
+    EXPECT_EQ(asked[1].query[11], 0) << "no OPT";
+    auto truncated = reply_to(asked[1].query);
+    truncated.bytes[2] |= 0x02U;
+    reply(asked[1], truncated);
+    EXPECT_TRUE(asked.at(2).tcp);
+    EXPECT_EQ(asked[2].query[11], 0) << "nor over TCP";
+    reply_address(asked[2]);
+    EXPECT_EQ(told.at(0).rcode, Rcode::no_error);
+
+    take("www2.example", 2);
+    reply(asked.at(3), format_error(asked[3]));
+    reply(asked.at(4), format_error(asked[4]));
+    EXPECT_EQ(asked.at(5).server, "10.0.0.2:53") << "it was not for EDNS";
+}
+
 TEST_F(Inquiries, a_server_with_letters_of_its_own_is_found_out) {
     const auto in_small_letters = [](const Asked& to) {
         auto message = reply_to(to.query);
@@ -504,6 +529,24 @@ TEST_F(Inquiries, answer_some_names_without_asking) {
     EXPECT_EQ(told[3].rcode, Rcode::name_error);
     EXPECT_TRUE(ends_with(4, "\7RFC8482\0"s));
     EXPECT_EQ(counted().local.value(), 5U);
+}
+
+TEST_F(Inquiries, what_is_denied_here_may_be_kept_for_a_while) {
+    take("localhost", 1, rr::txt);
+    take("x.invalid", 2);
+
+    for (const auto& [i, apex] : {std::pair(0U, "localhost."), std::pair(1U, "invalid.")}) {
+        const auto& answer = *told.at(i).answer;
+        auto message = support::question(i == 0 ? "localhost" : "x.invalid", rr::a);
+        message.bytes[9] = static_cast<std::uint8_t>(answer.counts[1]);
+        message.bytes.insert(message.bytes.end(), answer.body.begin(), answer.body.end());
+        const support::DnsReply reply(message.bytes);
+        ASSERT_EQ(reply.authorities.size(), 1U);
+        const auto& soa = reply.authorities[0];
+        EXPECT_EQ(soa.owner, apex);
+        EXPECT_EQ(soa.ttl, 900U);
+        EXPECT_EQ(soa.data, std::string(apex) + " nobody.invalid. 1 3600 1200 604800 900");
+    }
 }
 
 TEST_F(Inquiries, find_out_when_a_server_leads_back_to_us) {
