@@ -116,7 +116,7 @@ class Updates(unittest.TestCase):
 
         self.assertEqual(self.one.addresses("web.service." + DOMAIN), ["10.0.0.5"])
         [entry] = self.one.get("/v1/catalog/service/web").json()
-        self.assertEqual((entry["ServiceAddress"], entry["ServicePort"]), ("10.0.0.5", 0))
+        self.assertEqual((entry["ServiceAddress"], entry["ServicePort"], entry["Datacenter"]), ("10.0.0.5", 0, "dc1"))
         self.assertEqual(self.one.dig("5.0.0.10.in-addr.arpa", "PTR")[1][0].split()[-1], "web.service.dc1.roster.internal.")
         wait_until("the other agent has it", lambda: self.two.addresses("web.service." + DOMAIN) == ["10.0.0.5"])
         ttl = self.one.dig("web.service." + DOMAIN)[1][0].split()[1]
