@@ -78,35 +78,66 @@ ReadSection::~ReadSection() {
     registration().leave();
 }
 
-// One allocation: the key's octets stand behind the object.
+// One allocation: behind the object are the places of answers, and then the key's octets.
 struct AnswerTable::Node final : Answers {
-    std::uint64_t hash = 0;
     std::uint32_t holds = 0;  // of the writer: names below, and hold()
-    bool own = false;         // of the writer: put() and not removed
+    std::uint64_t hash = 0;
+    bool own = false;  // of the writer: put() and not removed
     Space space = Space::forward;
+    std::uint8_t places = 0;
     std::uint16_t key_bytes = 0;
 
-    static Node* make(Space space, std::uint64_t hash, std::string_view key) {
-        auto* node = new (::operator new(sizeof(Node) + key.size())) Node;
+    static Node* make(Space space, std::uint64_t hash, std::string_view key, const Kinds& kinds) {
+        const std::size_t bytes = sizeof(Node) + kinds.count() * sizeof(Place) + key.size();
+        auto* node = new (::operator new(bytes)) Node(kinds);
         node->hash = hash;
         node->space = space;
         node->key_bytes = static_cast<std::uint16_t>(key.size());
-        std::memcpy(static_cast<void*>(node + 1), key.data(), key.size());
+        std::uninitialized_fill_n(reinterpret_cast<Place*>(node + 1), node->places, nullptr);
+        std::memcpy(node->key_octets(), key.data(), key.size());
         return node;
     }
     static void destroy(Node* node) {
-        for (auto& slot : node->slots_) Answer::Deleter()(slot.load(std::memory_order_relaxed));
+        for (std::size_t i = 0; i < slot_count; ++i) Answer::Deleter()(node->at(i));
+        discard(node);
+    }
+    // Its answers live on elsewhere.
+    static void discard(Node* node) {
         node->~Node();
         ::operator delete(node);
     }
+
     [[nodiscard]] std::string_view key() const {
-        return {reinterpret_cast<const char*>(this + 1), key_bytes};
-    }
-    Answer::Pointer exchange(std::size_t slot, Answer::Pointer answer) {
-        return Answer::Pointer(slots_[slot].exchange(answer.release(), std::memory_order_acq_rel));
+        return {const_cast<Node*>(this)->key_octets(), key_bytes};
     }
     [[nodiscard]] const Answer* at(std::size_t slot) const {
-        return slots_[slot].load(std::memory_order_relaxed);
+        const auto* place = place_of(slot);
+        return place == nullptr ? nullptr : place->load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool has_places(const Kinds& kinds) const {
+        for (std::size_t i = 0; i < slot_count; ++i) {
+            if (kinds[i] && place_of(i) == nullptr) return false;
+        }
+        return true;
+    }
+    [[nodiscard]] Kinds kinds() const {
+        Kinds kinds;
+        for (std::size_t i = 0; i < slot_count; ++i) kinds[i] = at(i) != nullptr;
+        return kinds;
+    }
+    // There is a place for it.
+    Answer::Pointer exchange(std::size_t slot, Answer::Pointer answer) {
+        auto* place = const_cast<Place*>(place_of(slot));
+        return Answer::Pointer(place->exchange(answer.release(), std::memory_order_acq_rel));
+    }
+
+private:
+    explicit Node(const Kinds& kinds)
+        : Answers(kinds), places(static_cast<std::uint8_t>(kinds.count())) {
+        static_assert(sizeof(Node) == places_at && alignof(Node) >= alignof(Place));
+    }
+    [[nodiscard]] char* key_octets() {
+        return reinterpret_cast<char*>(this + 1) + places * sizeof(Place);
     }
 };
 
@@ -141,6 +172,12 @@ struct AnswerTable::Slots {
         words[i].store(word_of(node), std::memory_order_release);
         return fresh;
     }
+    [[nodiscard]] std::atomic<std::uint64_t>& slot_of(const Node& node) const {
+        const auto word = word_of(node);
+        std::size_t i = node.hash & mask;
+        while (words[i].load(std::memory_order_relaxed) != word) i = (i + 1) & mask;
+        return words[i];
+    }
 
     std::size_t mask;
     std::atomic<std::uint64_t>* words;
@@ -150,10 +187,12 @@ struct AnswerTable::Garbage {
     rcu_head head{};
     std::vector<Answer::Pointer> answers;
     std::vector<Node*> nodes;
+    std::vector<Node*> shells;  // whose answers another node has now
     std::vector<std::unique_ptr<Slots>> slots;
 
     ~Garbage() {
         for (auto* node : nodes) Node::destroy(node);
+        for (auto* node : shells) Node::discard(node);
     }
     // On liburcu's thread, after a grace period.
     static void free_after(rcu_head* head) {
@@ -246,23 +285,36 @@ void AnswerTable::insert(Node& node) {
 
 void AnswerTable::erase(const Node& node) {
     const auto& slots = *slots_.load(std::memory_order_relaxed);
-    const auto word = Slots::word_of(node);
-    std::size_t i = node.hash & slots.mask;
-    while (slots.words[i].load(std::memory_order_relaxed) != word) i = (i + 1) & slots.mask;
-    slots.words[i].store(gone, std::memory_order_release);
+    slots.slot_of(node).store(gone, std::memory_order_release);
     names_.fetch_sub(1, std::memory_order_relaxed);
     if (is_wildcard(node.key())) wildcards_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-// The node of a name, made together with its ancestors if it is new.
-AnswerTable::Node& AnswerTable::open(Space space, std::string_view key) {
+// The node of a name with room for these answers, made together with its ancestors if it is new.
+AnswerTable::Node&
+AnswerTable::open(Space space, std::string_view key, const std::bitset<slot_count>& kinds) {
     assert(!key.empty());
-    if (auto* node = find_node(space, key)) return *node;
+    if (auto* node = find_node(space, key))
+        return node->has_places(kinds) ? *node : enlarge(*node, kinds);
     const std::string_view parent = key.substr(1U + static_cast<std::uint8_t>(key[0]));
     if (!parent.empty()) ++open(space, parent).holds;
-    auto* node = Node::make(space, hash(space, octets(key)), key);
+    auto* node = Node::make(space, hash(space, octets(key)), key, kinds);
     insert(*node);
     return *node;
+}
+
+// Another node in its place, with the same answers. Readers may go on with the one before.
+AnswerTable::Node& AnswerTable::enlarge(Node& node, const std::bitset<slot_count>& kinds) {
+    auto* after = Node::make(node.space, node.hash, node.key(), kinds | node.kinds());
+    after->holds = node.holds;
+    after->own = node.own;
+    for (std::size_t i = 0; i < slot_count; ++i) {
+        if (const auto* answer = node.at(i)) after->exchange(i, Answer::Pointer(answer)).reset();
+    }
+    const auto& slots = *slots_.load(std::memory_order_relaxed);
+    slots.slot_of(node).store(Slots::word_of(*after), std::memory_order_release);
+    garbage().shells.push_back(&node);
+    return *after;
 }
 
 void AnswerTable::close_unneeded(Node& node) {
@@ -287,7 +339,9 @@ void AnswerTable::set(Node& node, AnswerSet answers) {
 }
 
 void AnswerTable::put(Space space, std::string_view key, AnswerSet answers) {
-    Node& node = open(space, key);
+    std::bitset<slot_count> kinds;
+    for (std::size_t i = 0; i < slot_count; ++i) kinds[i] = answers.slots[i] != nullptr;
+    Node& node = open(space, key, kinds);
     node.own = true;
     set(node, std::move(answers));
 }

@@ -17,6 +17,7 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,11 +38,13 @@ struct AnswerSet {
 // what it knows now.
 enum class Freshness : std::uint8_t { unsynced, stale, current };
 
-// What a reader finds under a name.
+// What a reader finds under a name. Most names have one or two kinds of answers: there is a place
+// for each kind that the name has had, and none for the others.
 class Answers {
 public:
     [[nodiscard]] const Answer* find(Slot slot) const {
-        return slots_[static_cast<std::size_t>(slot)].load(std::memory_order_acquire);
+        const auto* place = place_of(static_cast<std::size_t>(slot));
+        return place == nullptr ? nullptr : place->load(std::memory_order_acquire);
     }
 
     // RFC 1034 §3.6.2: a CNAME and nothing else, so that it is followed for every type.
@@ -54,8 +57,27 @@ public:
     }
 
 protected:
-    Answers() = default;
-    std::array<std::atomic<const Answer*>, slot_count> slots_{};
+    using Place = std::atomic<const Answer*>;
+    using Kinds = std::bitset<slot_count>;
+    static constexpr std::size_t places_at = 24;  // from the object's beginning
+
+    explicit Answers(const Kinds& kinds) {
+        unsigned next = 0;
+        for (std::size_t i = 0; i < slot_count; ++i) {
+            order_ |= (kinds[i] ? next++ : no_place) << 4 * i;
+        }
+    }
+    [[nodiscard]] const Place* place_of(std::size_t slot) const {
+        const auto number = order_ >> 4 * slot & no_place;
+        if (number == no_place) return nullptr;
+        const auto* places = reinterpret_cast<const char*>(this) + places_at;
+        return reinterpret_cast<const Place*>(places) + number;
+    }
+
+private:
+    static constexpr unsigned no_place = 15;
+
+    std::uint32_t order_ = 0;  // the number of each slot's place, in four bits
 };
 
 class ReadSection {
@@ -119,7 +141,8 @@ private:
     void insert(Node& node);
     void erase(const Node& node);
     void make_room();
-    Node& open(Space space, std::string_view key);
+    Node& open(Space space, std::string_view key, const std::bitset<slot_count>& kinds = {});
+    Node& enlarge(Node& node, const std::bitset<slot_count>& kinds);
     void close_unneeded(Node& node);
     void set(Node& node, AnswerSet answers);
     Garbage& garbage();

@@ -27,6 +27,11 @@ std::string label_of(const std::string& text) {
     return label;
 }
 
+// With its length before it.
+std::string_view first_label(std::string_view labels) {
+    return labels.substr(0, 1U + static_cast<std::uint8_t>(labels.front()));
+}
+
 bool matches(std::string_view pattern, std::string_view name) {
     if (!pattern.ends_with('*')) return pattern == name;
     pattern.remove_suffix(1);
@@ -100,7 +105,7 @@ void BrowseNames::put_instances(std::string_view service,
                                 const std::vector<const Candidate*>& candidates,
                                 const Selection& selection,
                                 std::chrono::seconds ttl,
-                                std::vector<Labels>& published) {
+                                Labels& published) {
     std::map<Labels, std::vector<const Selected*>> names;
     for (const auto* candidate : candidates) {
         const auto name = name_of(*candidate->instance, service);
@@ -126,11 +131,16 @@ void BrowseNames::put_instances(std::string_view service,
         }
         compilation_.table.put(Space::forward, key, records.build());
     }
-    for (const auto& key : published) {
+    const auto type = fold(*Grammar::type_of(service));
+    for (std::string_view left = published; !left.empty();) {
+        const auto label = first_label(left);
+        const auto key = Labels(label) + type;
         if (!names.contains(key)) compilation_.table.remove(Space::forward, key);
+        left.remove_prefix(label.size());
     }
     published.clear();
-    for (const auto& [key, all] : names) published.push_back(key);
+    for (const auto& [key, all] : names) published += first_label(key);
+    published.shrink_to_fit();
 }
 
 }  // namespace dns

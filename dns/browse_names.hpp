@@ -42,13 +42,13 @@ public:
 
     // Of a service that is covered:
     void add_pointers(std::string_view service, const Selection& selection, NameRecords& records);
-    // Gives every candidate a name; those selected have records. `published` are those that have
-    // one, before and after.
+    // Gives every candidate a name; those selected have records. `published` are the names' first
+    // labels, before and after, one behind the other.
     void put_instances(std::string_view service,
                        const std::vector<const Candidate*>& candidates,
                        const Selection& selection,
                        std::chrono::seconds ttl,
-                       std::vector<Labels>& published);
+                       Labels& published);
 
 private:
     [[nodiscard]] std::optional<Labels> name_of(const agent::InstanceView& instance,

@@ -48,8 +48,8 @@ private:
         std::set<Labels> bindings;      // keys, as in the table now
         std::set<IpAddress> addresses;  // whose reverse names are ours
         bool browsable = false;
-        bool is_told = false;           // that something of it is left out
-        std::vector<Labels> instances;  // of DNS-SD, as in the table now
+        bool is_told = false;  // that something of it is left out
+        Labels instances;      // the first labels of DNS-SD's names, as in the table now
     };
 
     void rebuild(const Labels& key, Service& service);

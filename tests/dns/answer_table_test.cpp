@@ -76,6 +76,33 @@ TEST(AnswerTable, what_was_never_put_or_is_removed_is_missing) {
     EXPECT_EQ(table.names(), 0U);
 }
 
+TEST(AnswerTable, a_name_gets_answers_of_another_kind_beside_those_it_has) {
+    AnswerTable table;
+    const auto name = key("web.service");
+    table.put(Space::forward, key("below.web.service"), addresses(9));
+    table.put(Space::forward, name, addresses(1));
+    {
+        const ReadSection section;
+        const auto* before = table.find(Space::forward, octets(name));
+        const auto* answer = before->find(Slot::a);
+
+        auto both = addresses(1);
+        both[Slot::txt] = std::move(addresses(2)[Slot::a]);
+        table.put(Space::forward, name, std::move(both));
+        table.commit(1, Freshness::current);
+
+        const auto* after = table.find(Space::forward, octets(name));
+        EXPECT_EQ(after->find(Slot::a), answer) << "what did not change stays";
+        EXPECT_NE(after->find(Slot::txt), nullptr);
+        EXPECT_EQ(before->find(Slot::a), answer) << "who found the name before goes on";
+        EXPECT_EQ(before->find(Slot::txt), nullptr);
+    }
+    table.remove(Space::forward, name);
+    EXPECT_EQ(found(table, "web.service"), "") << "it is held as before";
+    table.remove(Space::forward, key("below.web.service"));
+    EXPECT_EQ(table.names(), 0U);
+}
+
 TEST(AnswerTable, the_spaces_are_apart) {
     AnswerTable table;
     table.put(Space::reverse, key("1.in-addr"), addresses(1));
@@ -213,7 +240,9 @@ TEST(AnswerTable, readers_see_whole_answers_while_names_come_change_and_go) {
         if (remove) {
             table.remove(Space::forward, name);
         } else {
-            table.put(Space::forward, name, addresses(static_cast<std::uint8_t>(choose()), 50));
+            auto set = addresses(static_cast<std::uint8_t>(choose()), 50);
+            if (choose() % 4 == 0) set[Slot::txt] = std::move(addresses(1)[Slot::a]);
+            table.put(Space::forward, name, std::move(set));
         }
         is_in[i] = !remove;
         table.commit(static_cast<std::uint32_t>(round), Freshness::current);
