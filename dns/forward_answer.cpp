@@ -26,8 +26,11 @@ constexpr std::array<NamesInRdata, 5> names_in_rdata{
 
 }  // namespace
 
-ForwardAnswerWriter::ForwardAnswerWriter(Octets question_name, std::size_t bytes_between) {
+ForwardAnswerWriter::ForwardAnswerWriter(Octets question_name,
+                                         std::size_t bytes_between,
+                                         Labels home) {
     answer_.at = header_bytes + question_name.size() + 4 + bytes_between;
+    answer_.home = std::move(home);
     auto& question = known_.emplace_back();
     const bool whole = read_name(question_name, 0, question.name);
     assert(whole);
@@ -78,6 +81,14 @@ bool ForwardAnswerWriter::put_name(Octets name, bool compress) {
     return true;
 }
 
+// What is said of a name of ours points to it and to the end of it, so it stands there whole, once.
+bool ForwardAnswerWriter::put_target(Octets name) {
+    const bool is_home =
+        answer_.home_at == 0 && !answer_.home.empty() && fold(text(name)) == answer_.home;
+    if (is_home) answer_.home_at = at();
+    return put_name(name, !is_home);
+}
+
 bool ForwardAnswerWriter::put_rdata(const Record& record) {
     auto& body = answer_.body;
     const std::size_t length_at = body.size();
@@ -91,7 +102,7 @@ bool ForwardAnswerWriter::put_rdata(const Record& record) {
         rest = rest.subspan(found->names_at);
         for (std::size_t i = 0; i < found->names; ++i) {
             const auto end = skip_name(rest, 0);
-            if (!end || !put_name(rest.first(*end), true)) return false;
+            if (!end || !put_target(rest.first(*end))) return false;
             rest = rest.subspan(*end);
         }
     }
@@ -106,6 +117,7 @@ bool ForwardAnswerWriter::add(MessageSection section, const Record& record) {
     const auto take_back = [&] {
         body.resize(before);
         while (known_.size() > 1 && known_.back().at >= at()) known_.pop_back();
+        if (answer_.home_at >= at()) answer_.home_at = 0;
         return false;
     };
     if (!put_name(octets(record.owner), true)) return take_back();
@@ -141,7 +153,7 @@ ForwardAnswer move_behind(const ForwardAnswer& answer,
     message.insert(message.end(), answer.body.begin(), answer.body.end());
     const auto read = parse_message(message);
     assert(read);
-    ForwardAnswerWriter writer(question, alias_bytes);
+    ForwardAnswerWriter writer(question, alias_bytes, answer.home);
     for (std::size_t i = 0; i < answer.counts.size(); ++i) {
         // What finds no room any more is missed as in an answer that is cut short.
         for (const auto& record : read->sections[i])

@@ -35,9 +35,12 @@ struct ForwardAnswer {
     std::vector<Place> places;
     std::vector<std::uint8_t> body;
     std::size_t at = 0;  // where in a message the body has to stand
+    // The name of ours to which its CNAMEs lead, folded: the rest is ours to tell. Empty: none.
+    Labels home;
+    std::size_t home_at = 0;  // in a message, without compression; 0: it found no room
 
     [[nodiscard]] std::size_t bytes() const {
-        return sizeof(ForwardAnswer) + places.size() * sizeof(Place) + body.size();
+        return sizeof(ForwardAnswer) + places.size() * sizeof(Place) + body.size() + home.size();
     }
 };
 
@@ -59,7 +62,9 @@ struct Relayed {
 class ForwardAnswerWriter {
 public:
     // So many octets stand between the question and the body.
-    explicit ForwardAnswerWriter(Octets question_name, std::size_t bytes_between = 0);
+    explicit ForwardAnswerWriter(Octets question_name,
+                                 std::size_t bytes_between = 0,
+                                 Labels home = {});
 
     // Sections in order.
     bool add(MessageSection section, const Record& record);
@@ -74,6 +79,7 @@ private:
     [[nodiscard]] std::size_t at() const { return answer_.at + answer_.body.size(); }
     bool put_name(Octets name, bool compress);
     bool put_rdata(const Record& record);
+    bool put_target(Octets name);
     void put_u16(std::size_t value);
     [[nodiscard]] std::size_t shared_labels(const QueryName& name, const Known& known) const;
 

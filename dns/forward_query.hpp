@@ -49,13 +49,15 @@ public:
 struct ForwardedQuery {
     std::array<std::uint8_t, header_bytes + name_bytes_max + 4> head;  // header and question
     std::size_t head_bytes = 0;
-    // The aliases of ours that lead from the question to a name of others: so many records, as they
-    // stand behind the question, and that name. None: it is the question's.
+    // The aliases that lead from the question to a name of others, the last of them ours: so many
+    // records, as they stand behind the question, and that name. None: it is the question's.
     std::array<std::uint8_t, alias_bytes_max> aliases;
     std::uint16_t alias_bytes = 0;
     std::uint16_t alias_count = 0;
     std::array<std::uint8_t, name_bytes_max> target;
     std::uint8_t target_bytes = 0;
+    std::uint8_t hops = 0;       // that led there: CNAMEs of ours, and ways back to our names
+    bool authoritative = false;  // the question's name is ours
     std::uint16_t type = 0;
     Edns edns;
     bool has_good_cookie = false;

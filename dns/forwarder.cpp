@@ -12,6 +12,7 @@
 #include <exception>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <poll.h>
 #include <string>
 #include <string_view>
@@ -212,7 +213,12 @@ public:
     explicit Loop(State& state)
         : state_(state),
           cache_(state.options.cache),
-          table_(state.options.rules, cache_, state.options.inquiries, outward(), state.counters) {
+          table_(state.options.rules,
+                 state.responder.grammar(),
+                 cache_,
+                 state.options.inquiries,
+                 outward(),
+                 state.counters) {
         desk_.epoll = ::epoll_create1(EPOLL_CLOEXEC);
         epoll_event event{};
         event.events = EPOLLIN;
@@ -264,6 +270,7 @@ private:
             for (const auto& outcome : outcomes) conclude(outcome);
         }
         table_.tick(Clock::now());
+        for (const auto& query : std::exchange(leading_on_, {})) table_.take(query, Clock::now());
         state_.entries = cache_.entries();
         state_.bytes = cache_.bytes();
         state_.under_way = table_.under_way();
@@ -285,7 +292,7 @@ private:
             }
             more |= taken == queries_per_turn;
         }
-        return more || !desk_.outcomes.empty();
+        return more || !desk_.outcomes.empty() || !leading_on_.empty();
     }
 
     [[nodiscard]] int patience_ms() const {
@@ -318,7 +325,8 @@ private:
     }
 
     void reply(const ForwardedQuery& query, const Relayed& relayed) {
-        const auto made = state_.responder.relay(query, relayed, buffer_);
+        const auto made = relay(query, relayed);
+        if (made.forward) return;
         const auto& transport = query.source->transport();
         auto& counters = state_.replies[transport.tls ? 2 : transport.tcp ? 1 : 0];
         if (query.source->reply(query, Octets(buffer_).first(made.bytes))) {
@@ -328,12 +336,23 @@ private:
         }
     }
 
+    Reply relay(const ForwardedQuery& query, const Relayed& relayed) {
+        const ReadSection section;
+        std::optional<ForwardedQuery> next;
+        const auto made = state_.responder.relay(query, relayed, buffer_, random_, next);
+        if (next) leading_on_.push_back(std::move(*next));
+        return made;
+    }
+
     State& state_;
     Secrets secrets_;
+    Random random_{secrets_.next()};
     Desk desk_;
     ForwardCache cache_;
     std::unordered_map<InquiryTable::AttemptId, Call> calls_;
     InquiryTable table_;
+    // Whose names lead to ours and on to others: not taken while the table is at work.
+    std::vector<ForwardedQuery> leading_on_;
     std::uint64_t evicted_ = 0;
     std::array<std::uint8_t, message_bytes_max> buffer_{};
 };

@@ -69,11 +69,13 @@ std::string key_of(const ForwardedQuery& query, const QueryName& name) {
 }  // namespace
 
 InquiryTable::InquiryTable(const ForwardRules& rules,
+                           const Grammar& ours,
                            ForwardCache& cache,
                            InquiryLimits limits,
                            Outward outward,
                            ForwardCounters& counters)
     : rules_(rules),
+      ours_(ours),
       cache_(cache),
       limits_(limits),
       outward_(std::move(outward)),
@@ -299,7 +301,8 @@ void InquiryTable::replied(AttemptId id, Octets message, Time now) {
                             {.ttl_max = limits_.ttl_max,
                              .negative_ttl_max = limits_.negative_ttl_max,
                              .believed = server.address.address.is_loopback(),
-                             .hidden = rules_.hidden(name, *attempt->route, attempt->server)});
+                             .hidden = rules_.hidden(name, *attempt->route, attempt->server),
+                             .ours = &ours_});
     // Not exact over TCP either, where nobody forges it: that server has letters of its own.
     if (!reply.kept_case && attempt->tcp) server.keeps_case = false;
     switch (reply.fault) {

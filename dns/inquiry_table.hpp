@@ -13,6 +13,7 @@
 #include "dns/forward_cache.hpp"
 #include "dns/forward_query.hpp"
 #include "dns/forward_rules.hpp"
+#include "dns/grammar.hpp"
 #include "dns/upstream_reply.hpp"
 
 #include <chrono>
@@ -89,6 +90,7 @@ public:
     };
 
     InquiryTable(const ForwardRules& rules,
+                 const Grammar& ours,
                  ForwardCache& cache,
                  InquiryLimits limits,
                  Outward outward,
@@ -173,6 +175,7 @@ private:
     [[nodiscard]] Labels in_random_case(Labels name) const;
 
     const ForwardRules& rules_;
+    const Grammar& ours_;
     ForwardCache& cache_;
     InquiryLimits limits_;
     Outward outward_;

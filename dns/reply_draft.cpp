@@ -122,10 +122,11 @@ void ReplyDraft::add(const ForwardAnswer& answer,
     extras_ = static_cast<std::uint16_t>(taken - std::min(taken, needed));
 }
 
-void ReplyDraft::add_aliases(std::size_t count, std::size_t bytes) {
-    assert(at_ == query_.question_end && bytes <= end_ - at_);
+void ReplyDraft::add_aliases(std::size_t count, Octets records) {
+    assert(at_ == query_.question_end && records.size() <= end_ - at_);
+    std::memcpy(&buffer_[at_], records.data(), records.size());
     answers_ = static_cast<std::uint16_t>(count);
-    at_ += bytes;
+    at_ += records.size();
 }
 
 void ReplyDraft::add_option(std::uint16_t code, Octets value) {

@@ -78,6 +78,7 @@ public:
     [[nodiscard]] Octets written() const { return buffer_.first(at_); }
     [[nodiscard]] bool truncated() const { return truncated_; }
     [[nodiscard]] Rcode rcode() const { return rcode_; }
+    [[nodiscard]] std::uint16_t answers() const { return answers_; }
 
     void add(Section section,
              std::size_t owner,
@@ -86,8 +87,8 @@ public:
              std::uint32_t ttl,
              Octets rdata);
     void add(Section section, const Answer& answer, Anchors where, Random& random);
-    // As they stand there already, behind the question.
-    void add_aliases(std::size_t count, std::size_t bytes);
+    // Records of the answer section that once stood behind the question already.
+    void add_aliases(std::size_t count, Octets records);
     // What an upstream said so long ago, and nothing after that; `ttl` if it is stale.
     void add(const ForwardAnswer& answer,
              std::chrono::seconds age,

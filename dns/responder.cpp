@@ -12,11 +12,7 @@ namespace dns {
 
 namespace {
 
-constexpr std::size_t udp_bytes_min = 512;  // RFC 1035 §4.2.1, and RFC 6891 §6.2.3 for less
 constexpr std::size_t message_bytes_max = 65'535;
-constexpr std::size_t opt_bytes = 11;
-constexpr std::size_t cname_hops_max = 8;
-constexpr std::chrono::seconds stale_ttl{30};  // RFC 8767 §4
 
 struct SlotOfType {
     std::uint16_t type;
@@ -60,14 +56,6 @@ Rcode check_type(std::uint16_t type) {
     // The mail-box groups (MAILA, MAILB).
     if (type > rr::axfr && type <= rr::maila) return Rcode::not_implemented;
     return Rcode::no_error;
-}
-
-// RFC 8945 §5.3: what is left for the reply when its signature has room. The question and OPT have
-// theirs in any case.
-std::size_t without_signature(std::size_t limit, const Query& query, const SignedQuery* signature) {
-    if (signature == nullptr) return limit;
-    const auto least = query.question_end + (query.edns.present ? opt_bytes_max : 0);
-    return std::max(limit - std::min(limit, signature->bytes_max()), least);
 }
 
 }  // namespace
@@ -216,6 +204,15 @@ std::size_t Responder::limit_of(const Edns& edns, const Transport& transport, bo
     return std::max(udp_bytes_min, std::min({asked, transport.udp_bytes_max, ours}));
 }
 
+// RFC 8945 §5.3: what is left for the reply when its signature has room. The question and OPT have
+// theirs in any case.
+std::size_t
+Responder::without_signature(std::size_t limit, const Query& query, const SignedQuery* signature) {
+    if (signature == nullptr) return limit;
+    const auto least = query.question_end + (query.edns.present ? opt_bytes_max : 0);
+    return std::max(limit - std::min(limit, signature->bytes_max()), least);
+}
+
 // What OPT is to say. A cookie that is still good for a while is given back as it is.
 void Responder::describe(Edns& edns,
                          bool has_good_cookie,
@@ -338,147 +335,60 @@ void Responder::answer_zones(Exchange& exchange,
                              ReplyDraft& draft,
                              bool recursive,
                              Random& random) const {
+    if (exchange.place.kind == Place::Kind::outside) return forward(exchange, draft, recursive);
+    if (refuse_unsynced(draft)) return;
+    draft.set_authoritative(true);
     QueryName target;
-    auto& place = exchange.place;
-    const Answers* answers = exchange.answers;
-    std::array<std::uint64_t, cname_hops_max + 1> seen{hash_octets(exchange.query.name.whole(), 0)};
-    for (std::size_t hop = 0; hop <= cname_hops_max; ++hop) {
-        if (place.kind == Place::Kind::outside) {
-            if (hop == 0) return forward(exchange, draft, recursive);
-            if (recursive) forward_target(exchange, draft, hop, target);
-            return;
-        }
-        // An empty catalog must not be cached as "no such service".
-        if (table_.freshness() == Freshness::unsynced) {
-            draft.explain(ExtendedError::not_ready);
-            return draft.fail(Rcode::server_failure);
-        }
-        draft.set_authoritative(true);
-        draft.anchors.apex = draft.anchors.owner + place.apex_at;
+    Trail trail{exchange.query.type, target, exchange.place, exchange.answers};
+    trail.note(exchange.query.name.whole());
+    if (follow(trail, draft, random) && recursive) forward_target(exchange, draft, trail);
+}
+
+// An empty catalog must not be cached as "no such service".
+bool Responder::refuse_unsynced(ReplyDraft& draft) const {
+    if (table_.freshness() != Freshness::unsynced) return false;
+    draft.explain(ExtendedError::not_ready);
+    draft.fail(Rcode::server_failure);
+    return true;
+}
+
+void Responder::find(Trail& trail) const {
+    auto& place = trail.place;
+    grammar_.locate(trail.name, place);
+    trail.answers = place.key.empty() ? nullptr : table_.find(place.zone->space, place.key);
+    if (trail.answers == nullptr && !place.key.empty()) {
+        trail.answers = find_wildcard(trail.name, place);
+    }
+}
+
+bool Responder::Trail::note(Octets octets) {
+    const auto hash = hash_octets(octets, 0);
+    const auto* const end = seen.cbegin() + seen_count;
+    if (std::find(seen.cbegin(), end, hash) != end) return false;
+    seen[seen_count++] = hash;
+    return true;
+}
+
+// Whether it ends at a name of others. An alias that leads back to itself is told once.
+bool Responder::follow(Trail& trail, ReplyDraft& draft, Random& random) const {
+    for (; trail.hops <= cname_hops_max; ++trail.hops) {
+        if (trail.place.kind == Place::Kind::outside) return true;
+        draft.anchors.apex = draft.anchors.owner + trail.place.apex_at;
         const std::size_t cname_at = draft.at();
-        const bool follow = answer_place(exchange.query.type, place, answers, draft, random);
+        const bool leads_on = answer_place(trail.type, trail.place, trail.answers, draft, random);
         // The core is gone: what is known goes on being answered, and says so (RFC 8914 §4.4).
         if (table_.freshness() == Freshness::stale) {
             draft.explain(draft.rcode() == Rcode::name_error ? ExtendedError::stale_name_error
                                                              : ExtendedError::stale_answer);
         }
-        if (!follow || draft.truncated()) return;
+        if (!leads_on || draft.truncated()) return false;
         draft.anchors.owner = cname_at + 12;
-        const bool whole = read_name(draft.written(), draft.anchors.owner, target);
+        const bool whole = read_name(draft.written(), draft.anchors.owner, trail.name);
         assert(whole);
-        const auto hash = hash_octets(target.whole(), 0);
-        const auto* const end = seen.begin() + hop + 1;
-        if (hop == cname_hops_max || std::find(seen.cbegin(), end, hash) != end) return;
-        seen[hop + 1] = hash;
-        grammar_.locate(target, place);
-        answers = place.key.empty() ? nullptr : table_.find(place.zone->space, place.key);
-        if (answers == nullptr && !place.key.empty()) answers = find_wildcard(target, place);
+        if (trail.hops == cname_hops_max || !trail.note(trail.name.whole())) return false;
+        find(trail);
     }
-}
-
-// A name in no zone of ours. Who has not shown that its address is its own comes again over TCP:
-// answers of others are large, and nothing limits how often they may be asked for.
-void Responder::forward(Exchange& exchange, ReplyDraft& draft, bool recursive) const {
-    const bool asks = (exchange.buffer[2] & 0x01U) != 0;
-    if (!recursive || !asks) {
-        const bool is_prohibited = options_.forwards && asks;
-        draft.explain(is_prohibited ? ExtendedError::prohibited : ExtendedError::not_authoritative);
-        return draft.fail(Rcode::refused);
-    }
-    if (!exchange.verified) return draft.set_truncated();
-    exchange.forward = true;
-}
-
-// RFC 1034 §4.3.2 3a: who asks for an alias of ours is told what it leads to, wherever that is.
-void Responder::forward_target(Exchange& exchange,
-                               const ReplyDraft& draft,
-                               std::size_t hops,
-                               const QueryName& target) {
-    const bool asks = (exchange.buffer[2] & 0x01U) != 0;
-    const std::size_t bytes = draft.at() - exchange.query.question_end;
-    if (!asks || !exchange.verified || bytes > alias_bytes_max) return;
-    exchange.forward = true;
-    exchange.alias_bytes = static_cast<std::uint16_t>(bytes);
-    exchange.alias_count = static_cast<std::uint16_t>(hops);
-    exchange.target_bytes = target.bytes;
-    std::copy_n(target.folded.begin(), target.bytes, exchange.target.begin());
-}
-
-void Responder::hand_over(const Exchange& exchange, ForwardedQuery& query) {
-    query.head_bytes = exchange.query.question_end;
-    std::copy_n(exchange.buffer.begin(), query.head_bytes, query.head.begin());
-    query.alias_bytes = exchange.alias_bytes;
-    query.alias_count = exchange.alias_count;
-    std::copy_n(exchange.buffer.begin() + static_cast<std::ptrdiff_t>(query.head_bytes),
-                query.alias_bytes,
-                query.aliases.begin());
-    query.target_bytes = exchange.target_bytes;
-    std::copy_n(exchange.target.begin(), query.target_bytes, query.target.begin());
-    query.type = exchange.query.type;
-    query.edns = exchange.query.edns;
-    query.has_good_cookie = exchange.has_good_cookie;
-    query.client = exchange.client;
-    query.signature = exchange.signature;
-}
-
-Reply Responder::relay(const ForwardedQuery& query,
-                       const Relayed& relayed,
-                       std::span<std::uint8_t> buffer) const {
-    std::copy_n(query.head.begin(), query.head_bytes, buffer.begin());
-    Query asked;
-    asked.type = query.type;
-    asked.question_end = query.head_bytes;
-    asked.edns = query.edns;
-    const auto& transport = query.source->transport();
-    OptContent opt;
-    if (asked.edns.present) {
-        opt.payload = static_cast<std::uint16_t>(transport.udp_bytes_max);
-        describe(asked.edns, query.has_good_cookie, query.client, transport, opt);
-    }
-    const auto& answer = *relayed.answer;
-    const auto limit = limit_of(asked.edns, transport, true);
-    ReplyDraft draft(buffer, without_signature(limit, asked, query.signature.get()), asked, opt);
-    // Between the query and its reply is less time than any signature allows for.
-    const auto finish = [&] {
-        auto reply = draft.finish();
-        if (query.signature) query.signature->sign(buffer, reply, query.client.now);
-        return reply;
-    };
-    draft.set_recursive();
-    if (query.checking_disabled()) draft.set_checking_disabled();
-    if (answer.authentic && query.wants_authentic() && !relayed.stale) draft.set_authentic();
-    draft.fail(answer.rcode);
-    if (answer.why) draft.explain(*answer.why);
-    if (relayed.stale) {
-        const bool is_missing = answer.rcode == Rcode::name_error;
-        draft.explain(is_missing ? ExtendedError::stale_name_error : ExtendedError::stale_answer);
-    }
-    const auto ttl = relayed.stale ? std::optional(stale_ttl) : std::nullopt;
-    if (query.alias_count == 0) {
-        draft.add(answer, relayed.age, ttl);
-        return finish();
-    }
-    std::copy_n(query.aliases.begin(),
-                query.alias_bytes,
-                buffer.begin() + static_cast<std::ptrdiff_t>(query.head_bytes));
-    draft.set_authoritative(true);
-    draft.add_aliases(query.alias_count, query.alias_bytes);
-    draft.add(
-        move_behind(answer, query.name(), query.question(), query.alias_bytes), relayed.age, ttl);
-    return finish();
-}
-
-void Responder::refuse_forward(Exchange& exchange, const Transport& transport) const {
-    const auto& query = exchange.query;
-    OptContent opt;
-    opt.payload = static_cast<std::uint16_t>(transport.udp_bytes_max);
-    ReplyDraft draft(exchange.buffer, udp_bytes_min, query, opt);
-    draft.set_recursive();
-    draft.explain(ExtendedError::network_error);
-    draft.fail(Rcode::server_failure);
-    exchange.reply = draft.finish();
-    const auto& signature = exchange.signature;
-    if (signature) signature->sign(exchange.buffer, exchange.reply, exchange.client.now);
+    return false;
 }
 
 // Returns whether a CNAME was written that is to be followed.

@@ -25,11 +25,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace dns {
+
+// RFC 1035 §4.2.1, and RFC 6891 §6.2.3 for less.
+inline constexpr std::size_t udp_bytes_min = 512;
 
 struct ResponderOptions {
     std::chrono::seconds ttl{1};           // of <hex address>.addr
@@ -94,18 +98,35 @@ public:
 
     // For Reply::forward: what the forwarder has to know of the query ...
     static void hand_over(const Exchange& exchange, ForwardedQuery& query);
-    // ... the reply from what it found out, in a buffer of 65,535 octets ...
+    // ... the reply from what it found out, in a buffer of 65,535 octets; or, if that leads to one
+    // of our names and on to others, Reply::forward again, and `next` is what to find out ...
     [[nodiscard]] Reply relay(const ForwardedQuery& query,
                               const Relayed& relayed,
-                              std::span<std::uint8_t> buffer) const;
+                              std::span<std::uint8_t> buffer,
+                              Random& random,
+                              std::optional<ForwardedQuery>& next) const;
     // ... and the reply if it cannot be handed over.
     void refuse_forward(Exchange& exchange, const Transport& transport) const;
 
     // Whether its address is its own: it shook hands, or asks from where nobody forges addresses.
     [[nodiscard]] bool is_trusted(const Client& client, const Transport& transport) const;
+    [[nodiscard]] const Grammar& grammar() const { return grammar_; }
 
 private:
     class Rdata;
+    static constexpr std::size_t cname_hops_max = 8;
+    // From CNAME to CNAME: the name that is next, where it is and what is there.
+    struct Trail {
+        std::uint16_t type;
+        QueryName& name;
+        Place& place;
+        const Answers* answers = nullptr;
+        std::size_t hops = 0;
+        std::array<std::uint64_t, cname_hops_max + 3> seen = {};
+        std::size_t seen_count = 0;
+
+        bool note(Octets name);  // false if it has been there
+    };
 
     void read(Exchange& exchange) const;
     void look_up(Exchange& exchange) const;
@@ -116,13 +137,19 @@ private:
                   const Client& client,
                   const Transport& transport,
                   OptContent& opt) const;
+    [[nodiscard]] static std::size_t
+    without_signature(std::size_t limit, const Query& query, const SignedQuery* signature);
     [[nodiscard]] std::size_t
     limit_of(const Edns& edns, const Transport& transport, bool verified) const;
     void forward(Exchange& exchange, ReplyDraft& draft, bool recursive) const;
-    static void forward_target(Exchange& exchange,
-                               const ReplyDraft& draft,
-                               std::size_t hops,
-                               const QueryName& target);
+    static void forward_target(Exchange& exchange, const ReplyDraft& draft, const Trail& trail);
+    static std::size_t
+    add_relayed(const ForwardedQuery& query, const Relayed& relayed, ReplyDraft& draft);
+    bool complete(const ForwardedQuery& query,
+                  std::size_t home_at,
+                  ReplyDraft& draft,
+                  Random& random,
+                  std::optional<ForwardedQuery>& next) const;
     [[nodiscard]] std::shared_ptr<SignedQuery> check_signature(const Exchange& exchange) const;
     [[nodiscard]] bool is_verified(Exchange& exchange, const Transport& transport) const;
     [[nodiscard]] static std::uint64_t subject_of(const Exchange& exchange);
@@ -132,6 +159,9 @@ private:
     answer_transfer(const Exchange& exchange, const Transport& transport, ReplyDraft& draft) const;
     void answer_chaos(const Query& query, bool tell_version, ReplyDraft& draft) const;
     void answer_zones(Exchange& exchange, ReplyDraft& draft, bool recursive, Random& random) const;
+    bool refuse_unsynced(ReplyDraft& draft) const;
+    void find(Trail& trail) const;
+    bool follow(Trail& trail, ReplyDraft& draft, Random& random) const;
     bool answer_place(std::uint16_t type,
                       const Place& place,
                       const Answers* answers,

@@ -3,7 +3,9 @@
 #include "dns/message.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -13,8 +15,11 @@ namespace {
 
 constexpr std::size_t hops_max = 16;
 constexpr std::uint16_t payload = 1232;
+constexpr std::uint16_t mx = 15;
 constexpr std::uint16_t dname = 39;
 constexpr std::uint16_t rrsig = 46;
+constexpr std::uint16_t nsec = 47;
+constexpr std::uint16_t nsec3 = 50;
 constexpr std::uint16_t extended_error_option = 15;
 constexpr std::uint16_t ipv4_hint = 4;  // RFC 9460 §14.3.2
 constexpr std::uint16_t ipv6_hint = 6;
@@ -40,6 +45,37 @@ std::optional<ExtendedError> extended_error(Octets options) {
     return std::nullopt;
 }
 
+// A signature goes with what it signs (RFC 4034 §3.1.1).
+std::uint16_t kind_of(const Record& record) {
+    if (record.type != rrsig || record.rdata.size() < 2) return record.type;
+    return read_u16(octets(record.rdata), 0);
+}
+
+// Whether a name is in the domain, or is it. Both are folded.
+bool is_in(std::string_view name, std::string_view domain) {
+    while (name.size() > domain.size())
+        name.remove_prefix(1U + static_cast<unsigned char>(name[0]));
+    return name == domain;
+}
+
+// Whose addresses come beside this record (RFC 2782, RFC 9460 §4.2), folded; empty: nobody's.
+Labels target_of(const Record& record) {
+    std::size_t at = 0;
+    switch (record.type) {
+        case rr::ns: break;
+        case mx:
+        case rr::svcb:
+        case rr::https: at = 2; break;
+        case rr::srv: at = 6; break;
+        default: return {};
+    }
+    const auto end = record.sound ? skip_name(octets(record.rdata), at) : std::nullopt;
+    if (!end) return {};
+    auto target = fold(std::string_view(record.rdata).substr(at, *end - at));
+    const bool is_binding = record.type == rr::svcb || record.type == rr::https;
+    return is_binding && target.size() == 1 ? fold(record.owner) : target;  // RFC 9460 §2.5
+}
+
 // Takes the answers of a message that is known to be ours.
 class Reading {
 public:
@@ -49,23 +85,29 @@ public:
     UpstreamReply read(Rcode rcode, bool authentic, std::optional<ExtendedError> why) {
         UpstreamReply reply;
         follow();
-        const bool is_positive = rcode == Rcode::no_error && answers_question();
+        const bool is_home = !home_.empty();
+        keep(answers(), [&](const auto& record) { return is_answer(record); });
+        const bool is_positive = is_home || (rcode == Rcode::no_error && answers_question());
+        keep_proofs(is_positive);
         const auto ttl = is_positive ? least_ttl(answers()) : negative_ttl();
-        reply.hidden = hide();
-        ForwardAnswerWriter writer(octets(chain_.front()));
+        reply.hidden = hide(answers());
+        keep_additions();
+        reply.hidden += hide(additions());
+        ForwardAnswerWriter writer(octets(chain_.front()), 0, home_);
         for (const auto section :
              {MessageSection::answer, MessageSection::authority, MessageSection::additional}) {
             for (auto& record : message_.sections[static_cast<std::size_t>(section)]) {
-                if (!is_wanted(section, record)) continue;
                 record.ttl = std::min(record.ttl, as_ttl(rules_.ttl_max));
                 // Decompressed and compressed again, the longest of messages may have grown.
                 if (!writer.add(section, record)) return {.fault = UpstreamFault::malformed};
             }
         }
         reply.answer = writer.finish();
-        reply.answer.rcode = rcode;
-        reply.answer.authentic = authentic && rules_.believed;
-        reply.answer.why = reply.hidden > 0 ? ExtendedError::filtered : why;
+        // What it says, and why, it says of the name where its CNAMEs end.
+        reply.answer.rcode = is_home ? Rcode::no_error : rcode;
+        reply.answer.authentic = authentic && rules_.believed && !is_home;
+        if (!is_home) reply.answer.why = why;
+        if (reply.hidden > 0) reply.answer.why = ExtendedError::filtered;
         reply.answer.ttl = std::min(ttl, is_positive ? rules_.ttl_max : rules_.negative_ttl_max);
         return reply;
     }
@@ -76,20 +118,70 @@ private:
     }
     [[nodiscard]] Records& answers() { return message_.sections[0]; }
     [[nodiscard]] Records& authorities() { return message_.sections[1]; }
+    [[nodiscard]] Records& additions() { return message_.sections[2]; }
 
-    // The names from the question's on, as CNAMEs lead from one to the next.
+    [[nodiscard]] bool is_ours(std::string_view name) const {
+        if (rules_.ours == nullptr) return false;
+        QueryName read;
+        Place place;
+        const bool whole = read_name(octets(name), 0, read);
+        assert(whole);
+        rules_.ours->locate(read, place);
+        return place.kind != Place::Kind::outside;
+    }
+
+    // The names from the question's on, as CNAMEs lead from one to the next, to the first of ours.
     void follow() {
         chain_ = {fold(asked_.name)};
         if (asked_.type == rr::cname) return;
-        while (chain_.size() <= hops_max) {
+        while (chain_.size() <= hops_max && home_.empty()) {
             const auto next = std::find_if(answers().begin(), answers().end(), [&](const auto& r) {
-                return r.type == rr::cname && r.sound && fold(r.owner) == chain_.back();
+                return r.type == rr::cname && r.klass == class_in && r.sound &&
+                       fold(r.owner) == chain_.back();
             });
             if (next == answers().end()) return;
             auto target = fold(next->rdata);
             if (std::find(chain_.begin(), chain_.end(), target) != chain_.end()) return;
             chain_.push_back(std::move(target));
+            if (is_ours(chain_.back())) home_ = chain_.back();
         }
+    }
+
+    template <class Wanted>
+    void keep(Records& records, Wanted wanted) const {
+        std::erase_if(records, [&](const Record& record) {
+            return record.klass != class_in || is_ours(record.owner) || !wanted(record);
+        });
+    }
+
+    // A DNAME stands above the name it makes another of (RFC 6672 §2.2).
+    [[nodiscard]] bool is_answer(const Record& record) const {
+        const auto owner = fold(record.owner);
+        const bool is_dname = kind_of(record) == dname;
+        return std::any_of(chain_.begin(), chain_.end(), [&](const auto& name) {
+            return name == owner || (is_dname && is_in(name, owner));
+        });
+    }
+
+    // RFC 2308 §2, RFC 4035 §3.1.3: the SOA of what denies, and what proves it, or a wildcard.
+    void keep_proofs(bool is_positive) {
+        keep(authorities(), [&](const Record& record) {
+            const auto kind = kind_of(record);
+            if (!home_.empty()) return false;
+            if (kind == rr::soa) return !is_positive && is_in(chain_.back(), fold(record.owner));
+            return asked_.dnssec_ok && (kind == nsec || kind == nsec3);
+        });
+    }
+
+    void keep_additions() {
+        std::set<Labels> targets;
+        for (const auto& record : answers()) targets.insert(target_of(record));
+        keep(additions(), [&](const Record& record) {
+            const auto kind = kind_of(record);
+            const bool is_of_target =
+                kind == rr::a || kind == rr::aaaa || kind == rr::svcb || kind == rr::https;
+            return is_of_target && targets.contains(fold(record.owner));
+        });
     }
 
     [[nodiscard]] bool answers_question() const {
@@ -161,28 +253,16 @@ private:
 
     // Addresses of this network, told by a server out of it, are an attack on what trusts names
     // (DNS rebinding).
-    std::size_t hide() {
+    std::size_t hide(Records& records) const {
         if (rules_.hidden == nullptr) return 0;
-        std::size_t count = 0;
-        for (auto& section : message_.sections) {
-            count += std::erase_if(section, [&](const auto& record) { return is_hidden(record); });
-        }
-        return count;
-    }
-
-    [[nodiscard]] bool is_wanted(MessageSection section, const Record& record) const {
-        if (record.klass != class_in) return false;
-        // What proves an answer stands beside it: DNAME above it, RRSIG at each name.
-        if (section != MessageSection::answer || record.type == dname || record.type == rrsig) {
-            return true;
-        }
-        return std::find(chain_.begin(), chain_.end(), fold(record.owner)) != chain_.end();
+        return std::erase_if(records, [&](const auto& record) { return is_hidden(record); });
     }
 
     Message& message_;
     const UpstreamQuestion& asked_;
     const ReplyRules& rules_;
     std::vector<Labels> chain_;  // folded
+    Labels home_;                // its last name, if that is ours
 };
 
 // The header and the question, which are looked at before anything else is. TC is believed then.

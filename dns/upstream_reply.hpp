@@ -5,12 +5,14 @@
 // Read by: InquiryTable.
 // Thread:  any; pure.
 // Holds:   only what was asked is answered: the ID, the question to its last bit (RFC 5452 §9; the
-//          case of its letters is part of the secret), and in the answer section only names to
-//          which the question leads. What is hop-by-hop (OPT, TSIG) stays here.
+//          case of its letters is part of the secret). Of its records only those are kept to which
+//          the question leads, and what denies or completes them (RFC 2181 §5.4.1); none of a name
+//          that is ours. What is hop-by-hop (OPT, TSIG) stays here.
 // Fails:   an UpstreamFault, which says what to try next.
 
 #include "dns/address.hpp"
 #include "dns/forward_answer.hpp"
+#include "dns/grammar.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -48,6 +50,7 @@ struct ReplyRules {
     std::chrono::seconds negative_ttl_max{900};
     bool believed = false;                          // what its AD says
     const std::vector<IpPrefix>* hidden = nullptr;  // addresses that it may not answer
+    const Grammar* ours = nullptr;  // of names of which no server has anything to say
 };
 
 struct UpstreamReply {

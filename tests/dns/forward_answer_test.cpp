@@ -93,5 +93,33 @@ TEST(ForwardAnswer, points_no_further_than_a_pointer_can) {
     EXPECT_EQ(reply.answers.at(2).owner, "a.example.org.");
 }
 
+TEST(ForwardAnswer, has_the_name_of_ours_to_which_it_leads_whole_and_knows_where) {
+    const auto home = wire("web.example.com");
+    ForwardAnswerWriter writer(octets(wire("example.com")), 0, home);
+    writer.add(MessageSection::answer, record("example.com", rr::cname, wire("a.example.com")));
+    writer.add(MessageSection::answer, record("a.example.com", rr::cname, wire("WEB.example.com")));
+
+    const auto answer = writer.finish();
+    const auto moved =
+        move_behind(answer, octets(wire("example.com")), octets(wire("example.org")), 0);
+
+    const auto at = [](const ForwardAnswer& one, const std::string& question) {
+        return text(Octets(behind(question, one).bytes).subspan(one.home_at));
+    };
+    EXPECT_EQ(at(answer, "example.com"), wire("WEB.example.com"));
+    EXPECT_EQ(moved.home, home);
+    EXPECT_EQ(at(moved, "example.org"), wire("WEB.example.com"));
+}
+
+TEST(ForwardAnswer, does_not_know_where_a_name_is_that_found_no_room) {
+    ForwardAnswerWriter writer(octets(wire("example.com")), 0, wire("web.internal"));
+    writer.add(MessageSection::answer, record("example.com", unknown, std::string(65'470, 'x')));
+
+    EXPECT_FALSE(
+        writer.add(MessageSection::answer, record("example.com", rr::cname, wire("web.internal"))));
+
+    EXPECT_EQ(writer.finish().home_at, 0U);
+}
+
 }  // namespace
 }  // namespace dns

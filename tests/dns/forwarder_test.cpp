@@ -92,6 +92,7 @@ protected:
         exchange.buffer = message.bytes;
         exchange.query_bytes = 512;
         exchange.client = face.client;
+        const ReadSection section;
         responder.respond({&exchange, 1}, face.udp, face.random);
         EXPECT_TRUE(exchange.reply.forward);
         auto* const query = queue.claim();
@@ -333,6 +334,54 @@ TEST_F(Forwarding, begins_anew_after_an_error_of_its_own) {
     ask("www.example");
 
     EXPECT_EQ(listener.wait_for(1)[0].data(), std::vector<std::string>{"1.2.3.4"});
+}
+
+// An upstream by which whatever it is asked for is an alias of a name of ours.
+std::vector<Octet> alias_of_ours(const Octet& query, const std::string& name) {
+    auto reply = reply_to(query);
+    reply.add_record(6, support::at_question, rr::cname, 1, 300, support::wire(name));
+    reply.add_record(6, support::wire(name), rr::a, 1, 300, "\6\6\6\6");
+    reply.add_record(10, support::wire(name), rr::a, 1, 300, "\6\6\6\6");
+    return {reply.bytes};
+}
+
+TEST_F(Forwarding, believes_nobody_about_our_names_and_completes_what_leads_to_them) {
+    const auto host1 = support::make_node("host1", "10.0.0.1");
+    face.publish({support::make_service("web", {{host1, "10.0.0.7"}})});
+    FakeUpstream upstream([](const auto& query, bool) {
+        return alias_of_ours(query, "web.service.roster.internal");
+    });
+    open({upstream.address()});
+
+    ask("back.example");
+    listener.wait_for(1);
+    face.publish({support::make_service("web", {{host1, "10.0.0.8"}})});
+    ask("back.example");
+    const auto replies = listener.wait_for(2);
+
+    EXPECT_EQ(replies[0].answers.at(1).data, "10.0.0.7");
+    EXPECT_EQ(replies[1].answers.at(1).data, "10.0.0.8") << "only the CNAME is cached";
+    EXPECT_EQ(upstream.queries(), 1U);
+    EXPECT_TRUE(replies[0].extras.empty());
+}
+
+TEST_F(Forwarding, of_names_that_lead_out_and_back_for_ever_end) {
+    const auto host1 = support::make_node("host1", "10.0.0.1");
+    face.publish({support::make_service("out", {{host1, "back.example"}})});
+    FakeUpstream upstream([](const auto& query, bool) {
+        return alias_of_ours(query, "out.service.roster.internal");
+    });
+    open({upstream.address()});
+
+    ask("back.example", rr::a, 1);
+    ask("out.service.roster.internal", rr::a, 2);
+
+    for (const auto& reply : listener.wait_for(2)) {
+        EXPECT_EQ(reply.rcode, 0U);
+        EXPECT_LE(reply.answers.size(), 10U);
+        for (const auto& record : reply.answers) EXPECT_EQ(record.type, rr::cname);
+    }
+    EXPECT_EQ(upstream.queries(), 1U);
 }
 
 }  // namespace

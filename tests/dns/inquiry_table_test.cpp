@@ -51,6 +51,7 @@ protected:
         counters.emplace(rules->servers().size());
         table.emplace(
             *rules,
+            ours,
             *cache,
             limits,
             InquiryTable::Outward{
@@ -113,6 +114,7 @@ protected:
     Time now{std::chrono::hours(1)};
     std::uint64_t random = 1;
     InquiryLimits limits;
+    Grammar ours{"roster.internal", "dc1", {}};
     std::optional<ForwardRules> rules;
     std::optional<ForwardCache> cache;
     std::optional<ForwardCounters> counters;

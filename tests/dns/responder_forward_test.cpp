@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,16 @@ protected:
         ForwardedQuery query;
         Responder::hand_over(exchange, query);
         query.source = &source;
+        return relay(query, relayed).value();
+    }
+    // Nothing if it leads on: then `next` is what to find out.
+    std::optional<support::DnsReply> relay(const ForwardedQuery& query, Relayed relayed) {
+        const ReadSection section;
         std::vector<std::uint8_t> room(65'535);
-        const auto reply = asked_of->relay(query, relayed, room);
+        next.reset();
+        const auto reply = asked_of->relay(query, relayed, room, face.random, next);
+        EXPECT_EQ(reply.forward, next.has_value());
+        if (reply.forward) return std::nullopt;
         room.resize(reply.bytes);
         return support::DnsReply(room);
     }
@@ -86,6 +95,7 @@ protected:
     const Responder* asked_of = &responder;
     Source source;
     std::vector<std::uint8_t> buffer;
+    std::optional<ForwardedQuery> next;
 };
 
 TEST_F(Forwarded, are_names_in_no_zone_of_ours) {
@@ -277,6 +287,197 @@ TEST_F(Forwarded, that_finds_no_room_is_told_servfail) {
     EXPECT_EQ(reply.rcode, 2U);
     EXPECT_EQ(reply.opt_data, "\0\x0F\0\2\0\x17"s);
     EXPECT_TRUE(reply.answers.empty());
+}
+
+// Names of others that lead to ours.
+class LeadingHome : public Forwarded {
+protected:
+    // What an upstream said of `name`: a CNAME, and nothing of ours.
+    static Relayed leading(const std::string& name, const std::string& to, seconds age = {}) {
+        const auto owner = wire(name);
+        ForwardAnswerWriter writer(octets(owner), 0, fold(wire(to)));
+        Record record;
+        record.owner = owner;
+        record.type = rr::cname;
+        record.klass = class_in;
+        record.ttl = 300;
+        record.rdata = wire(to);
+        writer.add(MessageSection::answer, record);
+        return relayed(writer.finish(), age);
+    }
+    void publish(const std::string& service, const std::string& address) {
+        const auto host1 = support::make_node("host1", "10.0.0.1");
+        face.publish({support::make_service(service, {{host1, address}})});
+    }
+    static std::vector<std::string> chain(const support::DnsReply& reply) {
+        std::vector<std::string> result;
+        for (const auto& record : reply.answers) result.push_back(record.owner + " " + record.data);
+        return result;
+    }
+
+    static inline const std::string web = "Web.Service.Roster.Internal";
+    using Texts = std::vector<std::string>;
+};
+
+TEST_F(LeadingHome, are_completed_with_what_is_true_now) {
+    publish("web", "10.0.0.7");
+    const auto exchange = send(question("back.example", rr::a));
+    const auto cached = leading("back.example", web, seconds(100));
+
+    const auto reply = relay(exchange, cached);
+    publish("web", "10.0.0.8");
+    const auto later = relay(exchange, cached);
+
+    EXPECT_EQ(chain(reply), (Texts{"back.example. " + web + ".", web + ". 10.0.0.7"}));
+    EXPECT_EQ(chain(later).back(), web + ". 10.0.0.8");
+    EXPECT_EQ(reply.answers[0].ttl, 200U);
+    EXPECT_EQ(reply.answers[1].ttl, 5U);
+    EXPECT_FALSE(reply.aa()) << "the question's name is not ours";
+    EXPECT_EQ(reply.rcode, 0U);
+}
+
+TEST_F(LeadingHome, have_our_word_for_it_that_there_is_no_such_name) {
+    publish("web", "10.0.0.7");
+
+    const auto missing = relay(send(question("back.example", rr::a)),
+                               leading("back.example", "no.service.roster.internal"));
+    const auto nothing =
+        relay(send(question("back.example", rr::aaaa)), leading("back.example", web));
+
+    EXPECT_EQ(missing.rcode, 3U);
+    EXPECT_EQ(missing.answers.size(), 1U);
+    EXPECT_EQ(missing.authorities.at(0).owner, "roster.internal.");
+    EXPECT_EQ(missing.authorities.at(0).type, rr::soa);
+    EXPECT_EQ(nothing.rcode, 0U);
+    EXPECT_EQ(nothing.answers.size(), 1U);
+    EXPECT_EQ(nothing.authorities.at(0).owner, "Roster.Internal.");
+}
+
+TEST_F(LeadingHome, of_every_kind_are_completed) {
+    publish("web", "10.0.0.7");
+
+    const auto pointer = relay(send(question("back.example", rr::ptr)),
+                               leading("back.example", "7.0.0.10.in-addr.arpa"));
+    const auto nobody = relay(send(question("back.example", rr::ptr)),
+                              leading("back.example", "9.0.0.10.in-addr.arpa"));
+    const auto address = relay(send(question("back.example", rr::a)),
+                               leading("back.example", "0a000009.addr.roster.internal"));
+    const auto service =
+        relay(send(question("back.example", rr::srv)), leading("back.example", web));
+
+    EXPECT_EQ(chain(pointer).back(), "7.0.0.10.in-addr.arpa. web.service.dc1.roster.internal.");
+    EXPECT_EQ(nobody.rcode, 3U);
+    EXPECT_EQ(nobody.authorities.at(0).owner, "10.in-addr.arpa.");
+    EXPECT_EQ(chain(address).back(), "0a000009.addr.roster.internal. 10.0.0.9");
+    ASSERT_EQ(service.answers.size(), 2U);
+    EXPECT_EQ(service.answers[1].owner, web + ".");
+    ASSERT_EQ(service.extras.size(), 1U);
+    EXPECT_TRUE(service.extras[0].owner.ends_with("Roster.Internal.")) << service.extras[0].owner;
+}
+
+TEST_F(LeadingHome, are_not_denied_before_the_first_sync) {
+    const auto reply =
+        relay(send(question("back.example", rr::a).with_opt(1232)), leading("back.example", web));
+
+    EXPECT_EQ(reply.rcode, 2U);
+    EXPECT_TRUE(reply.answers.empty());
+    EXPECT_EQ(reply.opt_data, "\0\x0F\0\2\0\x0E"s);
+}
+
+TEST_F(LeadingHome, from_an_alias_of_ours_are_completed_with_authority) {
+    const auto host1 = support::make_node("host1", "10.0.0.1");
+    face.publish({support::make_service("out", {{host1, "back.example"}}),
+                  support::make_service("web", {{host1, "10.0.0.7"}})});
+
+    const auto reply =
+        relay(send(question("out.service.roster.internal", rr::a)), leading("back.example", web));
+
+    EXPECT_EQ(chain(reply),
+              (Texts{"out.service.roster.internal. back.example.",
+                     "back.example. " + web + ".",
+                     web + ". 10.0.0.7"}));
+    EXPECT_TRUE(reply.aa());
+    EXPECT_EQ(reply.bytes[3] & 0x20U, 0U);
+}
+
+TEST_F(LeadingHome, lead_on_to_others_as_far_as_an_alias_of_ours_does) {
+    publish("out", "CDN.example");
+    const auto first = send(question("back.example", rr::a));
+    ForwardedQuery query;
+    Responder::hand_over(first, query);
+    query.source = &source;
+
+    ASSERT_FALSE(relay(query, leading("back.example", "out.service.roster.internal")));
+    const auto onward = next.value();
+    EXPECT_EQ(text(onward.name()), wire("cdn.example"));
+    const auto reply = relay(onward, relayed(addresses(1, "cdn.example"))).value();
+
+    EXPECT_EQ(chain(reply),
+              (Texts{"back.example. out.service.roster.internal.",
+                     "out.service.roster.internal. CDN.example.",
+                     "cdn.example. 1.2.0.0"}));
+    EXPECT_EQ(reply.question, "back.example. 1");
+    EXPECT_FALSE(reply.aa());
+}
+
+TEST_F(LeadingHome, that_lead_out_and_back_in_a_circle_are_told_once) {
+    publish("out", "back.example");
+    const auto home = leading("back.example", "out.service.roster.internal");
+
+    const auto of_others = relay(send(question("back.example", rr::a)), home);
+    const auto of_ours = relay(send(question("Out.service.roster.internal", rr::a)), home);
+
+    EXPECT_EQ(chain(of_others),
+              (Texts{"back.example. out.service.roster.internal.",
+                     "out.service.roster.internal. back.example."}));
+    EXPECT_EQ(chain(of_ours),
+              (Texts{"Out.service.roster.internal. back.example.",
+                     "back.example. out.service.roster.internal."}));
+    EXPECT_EQ(of_others.rcode, 0U);
+    EXPECT_EQ(of_ours.rcode, 0U);
+}
+
+TEST_F(LeadingHome, that_lead_out_and_back_again_and_again_end) {
+    const auto host1 = support::make_node("host1", "10.0.0.1");
+    std::vector<std::shared_ptr<const agent::ServiceView>> aliases;
+    for (int i = 0; i < 9; ++i) {
+        const auto number = std::to_string(i);
+        aliases.push_back(
+            support::make_service("s" + number, {{host1, "x" + number + ".example"}}));
+    }
+    face.publish(aliases);
+    ForwardedQuery query;
+    Responder::hand_over(send(question("s0.service.roster.internal", rr::a)), query);
+    query.source = &source;
+
+    std::optional<support::DnsReply> reply;
+    std::size_t rounds = 0;
+    while (!reply && rounds < 9) {
+        const auto number = std::to_string(rounds++);
+        reply = relay(query,
+                      leading("x" + number + ".example",
+                              "s" + std::to_string(rounds) + ".service.roster.internal"));
+        if (next) query = *next;
+    }
+
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(rounds, 4U);
+    EXPECT_EQ(reply->rcode, 0U);
+    EXPECT_EQ(reply->answers.size(), 9U) << "as an alias of ours";
+    EXPECT_EQ(reply->answers.back().data, "x4.example.");
+}
+
+TEST_F(LeadingHome, are_cut_to_what_their_client_takes) {
+    const auto host1 = support::make_node("host1", "10.0.0.1");
+    std::vector<support::Instance> many;
+    for (int i = 0; i < 100; ++i) many.push_back({host1, "10.0.1." + std::to_string(i)});
+    face.publish({support::make_service("web", many)});
+
+    const auto reply = relay(send(question("back.example", rr::a)), leading("back.example", web));
+
+    EXPECT_TRUE(reply.tc());
+    EXPECT_LE(reply.bytes.size(), 512U);
+    EXPECT_GT(reply.answers.size(), 20U);
 }
 
 }  // namespace

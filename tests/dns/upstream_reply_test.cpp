@@ -295,5 +295,173 @@ TEST(UpstreamReply, is_authentic_only_if_its_server_is_believed) {
     EXPECT_TRUE(read(message, asked, {.believed = true}).answer.authentic);
 }
 
+const Grammar& ours() {
+    static const Grammar grammar{"roster.internal", "dc1", {"10.0.0.0/8"}};
+    return grammar;
+}
+
+// "owner data" of a section.
+std::vector<std::string> told(const std::vector<support::Record>& records) {
+    std::vector<std::string> result;
+    for (const auto& record : records) result.push_back(record.owner + " " + record.data);
+    return result;
+}
+
+using Texts = std::vector<std::string>;
+constexpr unsigned answer_count = 6;  // where the header counts them
+constexpr unsigned authority_count = 8;
+constexpr unsigned additional_count = 10;
+
+TEST(UpstreamReply, tells_nothing_of_names_of_ours_in_any_section) {
+    const auto asked = asking("www.example", rr::srv);
+    const auto srv = "\0\1\0\1\0\x50"s;
+    auto message = answer_to(asked);
+    message.add_record(6, at_question, rr::srv, 1, 300, srv + wire("Web.Service.Roster.Internal"));
+    message.add_record(6, at_question, rr::srv, 1, 300, srv + wire("1.0.0.10.in-addr.arpa"));
+    message.add_record(6, at_question, rr::srv, 1, 300, srv + wire("cdn.example"));
+    for (const unsigned section : {answer_count, authority_count, additional_count}) {
+        for (const auto& name : {"Web.Service.Roster.Internal",
+                                 "roster.internal",
+                                 "1.0.0.10.in-addr.arpa",
+                                 "1.0.0.127.in-addr.arpa"}) {
+            message.add_record(section, wire(name), rr::a, 1, 300, "\6\6\6\6");
+            message.add_record(section, wire(name), rr::ns, 1, 300, wire("ns.evil.example"));
+        }
+        if (section == answer_count) continue;
+        message.add_record(
+            section, wire("roster.internal"), 47, 1, 300, wire("example") + "\0\1@"s);
+    }
+    message.add_record(additional_count, wire("cdn.example"), rr::a, 1, 300, "\1\2\3\4");
+    message.add_record(
+        additional_count, wire("cdn.roster.internal.example"), rr::a, 1, 300, "\1\2\3\4");
+
+    const auto reply = read(message, asked, {.ours = &ours()});
+
+    const auto client = relayed(asked, reply.answer);
+    EXPECT_EQ(client.answers.size(), 3U);
+    EXPECT_TRUE(client.authorities.empty());
+    EXPECT_EQ(told(client.extras), Texts{"cdn.example. 1.2.3.4"});
+}
+
+TEST(UpstreamReply, that_leads_to_a_name_of_ours_ends_there_whatever_it_says_of_it) {
+    const auto asked = asking("back.example");
+    auto lying = answer_to(asked);
+    lying.bytes[3] |= 0x20U;
+    lying.add_record(6, at_question, rr::cname, 1, 600, wire("x.example"));
+    lying.add_record(6, wire("x.example"), rr::cname, 1, 300, wire("Web.Service.Roster.Internal"));
+    lying.add_record(6, wire("web.service.roster.internal"), rr::a, 1, 3, "\6\6\6\6");
+    lying.add_record(10, wire("web.service.roster.internal"), rr::a, 1, 3, "\6\6\6\6");
+    auto honest = answer_to(asked, 3);
+    honest.add_record(6, at_question, rr::cname, 1, 600, wire("x.example"));
+    honest.add_record(6, wire("x.example"), rr::cname, 1, 300, wire("Web.Service.Roster.Internal"));
+    with_soa(honest, "", 86'400, 1).with_opt(1232, 0, "\0\x0F\0\2\0\x06"s);
+
+    for (const auto& message : {lying, honest}) {
+        const auto reply = read(message, asked, {.believed = true, .ours = &ours()});
+
+        EXPECT_EQ(reply.answer.rcode, Rcode::no_error);
+        EXPECT_FALSE(reply.answer.authentic);
+        EXPECT_FALSE(reply.answer.why);
+        EXPECT_EQ(reply.answer.ttl, seconds(300)) << "it is kept, and what is ours is not in it";
+        EXPECT_EQ(reply.answer.home, wire("web.service.roster.internal"));
+        const auto client = relayed(asked, reply.answer);
+        EXPECT_EQ(told(client.answers),
+                  (Texts{"back.example. x.example.", "x.example. Web.Service.Roster.Internal."}));
+        EXPECT_TRUE(client.authorities.empty());
+        EXPECT_TRUE(client.extras.empty());
+        EXPECT_EQ(text(Octets(client.bytes).subspan(reply.answer.home_at)),
+                  wire("Web.Service.Roster.Internal"));
+    }
+}
+
+TEST(UpstreamReply, to_who_asks_for_the_cname_itself_is_whole) {
+    const auto asked = asking("back.example", rr::cname);
+    auto message = answer_to(asked);
+    message.add_record(6, at_question, rr::cname, 1, 600, wire("web.service.roster.internal"));
+
+    const auto reply = read(message, asked, {.ours = &ours()});
+
+    EXPECT_EQ(reply.answer.home, "");
+    EXPECT_EQ(reply.answer.counts[0], 1U);
+}
+
+TEST(UpstreamReply, has_beside_an_answer_only_what_its_data_names) {
+    const std::vector<std::pair<std::uint16_t, std::string>> answers{
+        {rr::srv, "\0\1\0\1\0\x50"s + wire("Cdn.example")},
+        {15, "\0\1"s + wire("cdn.example")},
+        {rr::ns, wire("cdn.example")},
+        {rr::https, "\0\1"s + wire("cdn.example")}};
+    for (const auto& [type, rdata] : answers) {
+        const auto asked = asking("www.example", type);
+        auto message = answer_to(asked);
+        message.add_record(6, at_question, type, 1, 300, rdata);
+        message.add_record(8, wire("example"), rr::ns, 1, 300, wire("bank.example"));
+        message.add_record(10, wire("cdn.example"), rr::a, 1, 300, "\1\2\3\4");
+        message.add_record(10, wire("cdn.example"), rr::txt, 1, 300, "\1x");
+        message.add_record(10, wire("bank.example"), rr::a, 1, 300, "\6\6\6\6");
+        message.add_record(10, at_question, rr::a, 1, 300, "\6\6\6\6");
+
+        const auto client = relayed(asked, read(message, asked).answer);
+
+        EXPECT_EQ(client.answers.size(), 1U);
+        EXPECT_TRUE(client.authorities.empty());
+        EXPECT_EQ(told(client.extras), Texts{"cdn.example. 1.2.3.4"});
+    }
+}
+
+TEST(UpstreamReply, of_a_binding_for_the_owner_itself_has_its_addresses) {
+    const auto asked = asking("www.example", rr::https);
+    auto message = answer_to(asked);
+    message.add_record(6, at_question, rr::https, 1, 300, "\0\1\0"s);
+    message.add_record(10, at_question, rr::a, 1, 300, "\1\2\3\4");
+
+    EXPECT_EQ(relayed(asked, read(message, asked).answer).extras.size(), 1U);
+}
+
+TEST(UpstreamReply, has_of_authority_what_denies_and_what_proves) {
+    auto asked = asking("no.www.example");
+    const auto signature = [](std::uint16_t of) {
+        return ""s + static_cast<char>(of >> 8U) + static_cast<char>(of) + std::string(16, '\1') +
+               wire("example") + "s";
+    };
+    auto denial = answer_to(asked, 3);
+    with_soa(denial, "bank.example", 600, 60);
+    with_soa(denial, "example", 600, 60);
+    denial.add_record(8, wire("example"), 46, 1, 300, signature(rr::soa));
+    denial.add_record(8, wire("example"), 47, 1, 300, wire("www.example") + "\0\1@"s);
+    denial.add_record(8, wire("example"), 46, 1, 300, signature(47));
+    denial.add_record(8, wire("example"), rr::ns, 1, 300, wire("ns.example"));
+    denial.add_record(8, wire("example"), 46, 1, 300, signature(rr::ns));
+    auto positive = denial;
+    positive.bytes[3] &= 0xF0U;
+    auto answered = answer_to(asked);
+    with_address(answered, "\1\2\3\4");
+    with_soa(answered, "example", 600, 60);
+    answered.add_record(8, wire("example"), 47, 1, 300, wire("www.example") + "\0\1@"s);
+
+    const auto plain = read(denial, asked).answer;
+    EXPECT_EQ(plain.counts[1], 2U) << "the SOA and its signature";
+    EXPECT_EQ(plain.ttl, seconds(60));
+    EXPECT_EQ(read(answered, asked).answer.counts[1], 0U);
+    asked.dnssec_ok = true;
+    EXPECT_EQ(read(denial, asked).answer.counts[1], 4U);
+    EXPECT_EQ(read(answered, asked).answer.counts[1], 1U) << "of a wildcard";
+}
+
+TEST(UpstreamReply, has_the_dname_above_its_names_and_no_other) {
+    const auto asked = asking("www.old.example");
+    auto message = answer_to(asked);
+    message.add_record(6, wire("old.example"), 39, 1, 300, wire("new.example"));
+    message.add_record(6, wire("bank.example"), 39, 1, 300, wire("evil.example"));
+    message.add_record(6, at_question, rr::cname, 1, 300, wire("www.new.example"));
+    message.add_record(6, wire("www.new.example"), rr::a, 1, 300, "\1\2\3\4");
+    message.add_record(6, wire("bank.example"), 46, 1, 300, "\0\1"s + std::string(16, '\1'));
+
+    const auto client = relayed(asked, read(message, asked).answer);
+
+    ASSERT_EQ(client.answers.size(), 3U);
+    EXPECT_EQ(client.answers[0].owner, "old.example.");
+}
+
 }  // namespace
 }  // namespace dns

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace {
@@ -27,6 +28,19 @@ public:
 private:
     dns::Transport transport_;
 };
+
+const dns::Grammar& grammar() {
+    static const dns::Grammar grammar{"roster.internal", "dc1", {}};
+    return grammar;
+}
+
+bool is_ours(const dns::Record& record) {
+    dns::QueryName name;
+    dns::Place place;
+    expect(dns::read_name(dns::octets(record.owner), 0, name));
+    grammar().locate(name, place);
+    return place.kind != dns::Place::Kind::outside;
+}
 
 // The question of the message, if it has one; so that most inputs are answers.
 dns::UpstreamQuestion question_of(dns::Octets message, std::uint8_t choice) {
@@ -47,9 +61,10 @@ void relay(const dns::UpstreamQuestion& asked,
            const std::shared_ptr<const dns::ForwardAnswer>& answer,
            bool tcp,
            bool stale) {
-    static const dns::AnswerTable table;
-    static const dns::Grammar grammar{"roster.internal", "dc1", {}};
-    static const dns::Responder responder{table, grammar, {.forwards = true}};
+    static dns::AnswerTable table;
+    static const dns::Responder responder{table, grammar(), {.forwards = true}};
+    static dns::Random random{1};
+    if (table.freshness() == dns::Freshness::unsynced) table.commit(dns::Freshness::current);
     Source source(tcp);
     auto query = dns::make_upstream_query(asked);
     dns::ForwardedQuery forwarded;
@@ -58,13 +73,20 @@ void relay(const dns::UpstreamQuestion& asked,
     forwarded.type = asked.type;
     forwarded.source = &source;
     std::vector<std::uint8_t> buffer(65'535);
-    const auto reply =
-        responder.relay(forwarded, {answer, std::chrono::seconds(100), stale}, buffer);
+    std::optional<dns::ForwardedQuery> next;
+    const dns::ReadSection section;
+    const auto reply = responder.relay(
+        forwarded, {answer, std::chrono::seconds(100), stale}, buffer, random, next);
+    expect(!reply.forward && !next);
     expect(reply.bytes <= (tcp ? 65'535U : 512U));
     const auto parsed = dns::parse_message(dns::Octets(buffer).first(reply.bytes));
     expect(parsed.has_value());
+    for (const auto& records : parsed->sections) {
+        for (const auto& record : records) expect(!is_ours(record) || !answer->home.empty());
+    }
     if (parsed->truncated) return;
-    expect(parsed->section(dns::MessageSection::answer).size() == answer->counts[0]);
+    const auto& answers = parsed->section(dns::MessageSection::answer);
+    expect(answers.size() == answer->counts[0] || !answer->home.empty());
     for (const auto& record : parsed->section(dns::MessageSection::answer)) {
         expect(record.ttl <= 3600);
         expect(record.klass == dns::class_in);
@@ -85,7 +107,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
                                           {.ttl_max = std::chrono::seconds(3600),
                                            .negative_ttl_max = std::chrono::seconds(60),
                                            .believed = (choice & 4U) != 0,
-                                           .hidden = (choice & 8U) != 0 ? &hidden : nullptr});
+                                           .hidden = (choice & 8U) != 0 ? &hidden : nullptr,
+                                           .ours = &grammar()});
     if (reply.fault != dns::UpstreamFault::none) return 0;
     expect(reply.answer.ttl <= std::chrono::seconds(3600));
     const auto answer = std::make_shared<const dns::ForwardAnswer>(std::move(reply.answer));

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -44,6 +45,9 @@ ZONE = """$ORIGIN example.
 ns 3600 A 192.0.2.1
 www 300 A 192.0.2.{last}
 alias 300 CNAME www
+back 300 CNAME web.service.roster.internal.
+nothing 300 CNAME no.service.roster.internal.
+round 300 CNAME round.service.roster.internal.
 short 1 A 192.0.2.{last}
 """ + "\n".join(f"many 300 A 198.51.{i // 250}.{i % 250}" for i in range(500)) + "\n"
 
@@ -93,6 +97,42 @@ class Knot:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+class Liar:
+    """By it, every name is an alias of ours, of which it has something to say in each section; or, of honest.test, nothing."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while True:
+            query, client = self.socket.recvfrom(4096)
+            if not query:
+                return
+            self.socket.sendto(self.reply(query), client)
+
+    def reply(self, query):
+        end = query.index(b"\0", 12) + 5
+        ours = wire(WEB)
+        record = struct.pack("!HHIH", 1, 1, 300, 4) + bytes([6, 6, 6, 6])
+        alias = b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 300, len(ours)) + ours
+        if b"honest" in query.lower():  # NXDOMAIN, with the SOA of the root
+            soa = wire("ns.test") + wire("root.test") + struct.pack("!IIIII", 1, 1, 1, 1, 86400)
+            denial = b"\0" + struct.pack("!HHIH", 6, 1, 86400, len(soa)) + soa
+            return query[:2] + struct.pack("!HHHHH", 0x8183, 1, 1, 1, 0) + query[12:end] + alias + denial
+        forged = wire("roster.internal") + struct.pack("!HHIH", 2, 1, 300, 6) + wire("evil")
+        return (query[:2] + struct.pack("!HHHHH", 0x8180, 1, 2, 1, 1) + query[12:end] + alias + ours + record + forged
+                + ours + record)
+
+    def stop(self):
+        self.socket.sendto(b"", self.socket.getsockname())
+        self.thread.join(10)
+        self.socket.close()
+
+
 def start_agent(test, servers, dns="", more="", port=0):
     """A class or a test owns it."""
     owner = test.addClassCleanup if isinstance(test, type) else test.addCleanup
@@ -106,9 +146,12 @@ def start_agent(test, servers, dns="", more="", port=0):
     return agent.start()
 
 
+def wire(name):
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+
+
 def query(name, id):
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
-    message = struct.pack("!HHHHHH", id, 0x100, 1, 0, 0, 0) + labels + struct.pack("!HH", 1, 1)
+    message = struct.pack("!HHHHHH", id, 0x100, 1, 0, 0, 0) + wire(name) + struct.pack("!HH", 1, 1)
     return struct.pack("!H", len(message)) + message
 
 
@@ -124,13 +167,18 @@ class Forwarder(unittest.TestCase):
                         "-subj", "/CN=host1", "-addext", "subjectAltName=IP:127.0.0.1", "-out", files / "dns.crt",
                         "-keyout", files / "dns.key"], check=True, capture_output=True)
         cls.certificate = files / "dns.crt"
+        cls.liar = Liar()
+        cls.addClassCleanup(cls.liar.stop)
         cls.tls_port = free_port()
         cls.agent = start_agent(
             cls, [cls.knot.address],
             dns=f'tls_listen = ["127.0.0.1:{cls.tls_port}"]\ntls_certificate = "{files}/dns.crt"\ntls_key = "{files}/dns.key"',
-            more='[[dns.forward.domain]]\nname = "nobody.test"\nservers = ["127.0.0.1:1"]')
+            more='[[dns.forward.domain]]\nname = "nobody.test"\nservers = ["127.0.0.1:1"]\n'
+                 f'[[dns.forward.domain]]\nname = "test"\nservers = ["{cls.liar.address}"]')
         cls.agent.put("/v1/agent/service/register", {"Name": "web", "Address": "10.0.0.1", "Port": 80})
         cls.agent.put("/v1/agent/service/register", {"Name": "elsewhere", "Address": "www.example", "Port": 80})
+        cls.agent.put("/v1/agent/service/register", {"Name": "out", "Address": "back.liar.test", "Port": 80})
+        cls.agent.put("/v1/agent/service/register", {"Name": "round", "Address": "round.example", "Port": 80})
         wait_until("web is answered", lambda: cls.agent.addresses(WEB) == ["10.0.0.1"])
 
     def dig(self, *words):
@@ -194,6 +242,28 @@ class Forwarder(unittest.TestCase):
 
         self.assertRegex(out, r"elsewhere\.service\.roster\.internal\.\s+\d+\s+IN\s+CNAME\s+www\.example\.")
         self.assertRegex(out, r"www\.example\.\s+\d+\s+IN\s+A\s+192\.0\.2\.1")
+
+    def test_nobody_is_believed_about_our_names_and_what_leads_to_them_is_completed(self):
+        for name in ("back.example", "back.liar.test", "back.honest.test", "out.service.roster.internal"):
+            wait_until("it is answered", lambda: self.agent.dig(name)[0] == "NOERROR")
+            out = self.dig(name)
+            self.assertIn("status: NOERROR", out)
+            self.assertRegex(out, r"CNAME\s+web\.service\.roster\.internal\.\n" + re.escape(WEB) + r"\.\s+\d+\s+IN\s+A\s+10\.0\.0\.1\n")
+            self.assertNotIn("6.6.6.6", out)
+            self.assertNotIn("evil", out)
+            self.assertEqual("aa" in re.search(r"flags: ([a-z ]+);", out)[1].split(), name.endswith("internal"), out)
+
+        missing = self.dig("nothing.example")
+        self.assertIn("status: NXDOMAIN", missing)
+        self.assertRegex(missing, r"roster\.internal\.\s+\d+\s+IN\s+SOA")
+        wait_until("it is answered", lambda: self.agent.dig("round.service.roster.internal")[0] == "NOERROR")
+        self.assertRegex(self.dig("round.example"), r"status: NOERROR(.|\n)*ANSWER: 2,")
+
+        # What is ours is never out of date.
+        self.addCleanup(self.agent.put, "/v1/agent/service/register", {"Name": "web", "Address": "10.0.0.1", "Port": 80})
+        self.agent.put("/v1/agent/service/register", {"Name": "web", "Address": "10.0.0.2", "Port": 80})
+        wait_until("the new address", lambda: self.agent.addresses(WEB) == ["10.0.0.2"])
+        self.assertRegex(self.dig("back.liar.test"), r"IN\s+A\s+10\.0\.0\.2\n")
 
     def ask_both(self, client, name):
         """A name that hangs, and behind it one of ours: the replies, as they come."""
