@@ -56,8 +56,8 @@ protected:
         EXPECT_TRUE(io.stopped()) << "something went on after stop()";
     }
 
-    void open(TcpOptions options) {
-        options.endpoint = {asio::ip::make_address("127.0.0.1"), 0};
+    void open(TcpOptions options, const char* address = "127.0.0.1") {
+        options.endpoint = {asio::ip::make_address(address), 0};
         if (listener) listener->stop();
         listener = std::make_unique<TcpListener>(io, options, face.responder);
         listener->start();
@@ -302,6 +302,17 @@ TEST_F(Tcp, past_the_limit_the_longest_idle_connection_makes_room) {
 
     EXPECT_FALSE(first->closed);
     EXPECT_EQ(listener->tcp_counters().evicted.value(), 1U);
+}
+
+TEST_F(Tcp, on_a_wildcard_address_the_programs_of_this_host_are_not_one_client) {
+    open({.connections_max_per_client = 1}, "0.0.0.0");
+    auto first = connect();
+    auto second = connect();
+    send(*second, framed(numbered(1)));
+
+    run_until([&] { return second->count() == 1; });
+
+    EXPECT_EQ(listener->tcp_counters().crowded.value(), 0U);
 }
 
 TEST_F(Tcp, one_client_gets_only_its_share_of_connections) {
