@@ -10,7 +10,8 @@ tcp      the same A queries over connections that are kept, and over one connect
 churn    throughput and latency of the DNS face while 5,000 services a second change, beside itself without changes and the echo.
 registrations
          a whole agent under 5,000 changes a second of its core: from acknowledged to answered, and what it holds in memory all along.
-million  1,000,000 instances in 50,000 services: build, memory, and queries a second beside 10,000 services.
+million  1,000,000 instances in 50,000 services: build, memory, and queries a second beside 10,000 services; also with names for
+         browsing, and with instances as they usually are.
 
 One core serves and another asks (dnsperf). Needs the packages dnsperf, knot, nsd, bind9 for the servers that are compared; none
 of their services has to run. Everything is on loopback and stops by itself.
@@ -169,8 +170,8 @@ class Server:
         return self.output()
 
 
-def start_roster(folder, build, services=SERVICES, instances=INSTANCES, changes=0, browse="*"):
-    command = [str(build / "tests/bench/dns_face"), str(services), str(instances), str(changes), "127.0.0.1:0", browse]
+def start_roster(folder, build, services=SERVICES, instances=INSTANCES, changes=0, browse="*", shape="bare"):
+    command = [str(build / "tests/bench/dns_face"), str(services), str(instances), str(changes), "127.0.0.1:0", browse, shape]
     return Server("roster", folder, command).wait(300)
 
 
@@ -382,12 +383,14 @@ def registrations(options, folder):
 
 
 def million(options, folder):
-    for services, instances in ((10_000, 3), (50_000, 20)):
+    shapes = ((10_000, 3, "", "bare", "10,000 services of 3, to compare with"), (50_000, 20, "", "bare", "a million, without names for browsing"),
+              (50_000, 20, "*", "bare", "a million"), (50_000, 20, "*", "usual", "a million with nodes, tags, metadata and checks"))
+    for services, instances, browse, shape, title in shapes:
         queries = write_queries(folder, services)["A"]
-        server = start_roster(folder, options.build, services, instances, browse="")
+        server = start_roster(folder, options.build, services, instances, browse=browse, shape=shape)
         try:
             cost, rate, lost = cpu_per_query(server, queries, options.seconds, "-c", 20, "-q", 200)
-            print(server.output().strip())
+            print(f"{title}:\n  " + "\n  ".join(line for line in server.output().splitlines() if not line.startswith("port")))
             print(f"  resident {server.resident_megabytes():.1f} MB; {rate:.0f} queries/s, {cost:.2f} us of CPU a query, lost {lost:.0f}")
         finally:
             server.stop()
