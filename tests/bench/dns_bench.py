@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The DNS face beside a bare echo, Knot, NSD and BIND: server CPU per query, and queries a second.
 
-usage: tests/bench/dns_bench.py [compare|tcp|churn|registrations|million] [--build build/release] [--seconds 5] [--rounds 3]
+usage: tests/bench/dns_bench.py [compare|tcp|churn|registrations|million|bomb] [--build build/release] [--seconds 5] [--rounds 3]
                                 [--servers echo,roster,knot,nsd,bind] [--rate QUERIES_PER_SECOND] [--changes PER_SECOND]
 
 compare  10,000 services of 3 instances, the same records in every server and the same query files (A, SRV, NXDOMAIN, a mix),
@@ -12,6 +12,7 @@ registrations
          a whole agent under 5,000 changes a second of its core: from acknowledged to answered, and what it holds in memory all along.
 million  1,000,000 instances in 50,000 services: build, memory, and queries a second beside 10,000 services; also with names for
          browsing, and with instances as they usually are.
+bomb     the time to the reply to 64 KiB of compression pointers, in a query, a NOTIFY and an UPDATE.
 
 One core serves and another asks (dnsperf). Needs the packages dnsperf, knot, nsd, bind9 for the servers that are compared; none
 of their services has to run. Everything is on loopback and stops by itself.
@@ -357,12 +358,16 @@ def churn(options, folder):
             print("  " + line)
 
 
-def registrations(options, folder):
-    """A whole agent: changes are written to its core, synced, watched, compiled and looked for in its DNS."""
+def agent_class(options):
     os.environ.setdefault("ROSTER_BINARY", str(options.build / "roster"))
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
     from roster import Agent  # It takes the binary from the environment.
+    return Agent
 
+
+def registrations(options, folder):
+    """A whole agent: changes are written to its core, synced, watched, compiled and looked for in its DNS."""
+    Agent = agent_class(options)
     queries = write_queries(folder, 1000)["mix"]
     with Agent() as agent:
         load = [str(options.build / "tests/bench/registration_load"), agent.coord, f"127.0.0.1:{agent.dns_port}",
@@ -382,6 +387,55 @@ def registrations(options, folder):
                 print(line.strip())
 
 
+def bomb_message(opcode):
+    """65,535 octets: 3,000 records, each owned by the end of a chain of 6,000 pointers, each of which leads to the one before."""
+    name = b"\x06roster\x08internal\0"
+    message = name + struct.pack("!HH", 6, 1)
+    data_at, previous, chain = 12 + len(message) + 11, 12, b""
+    for i in range(6000):
+        chain += struct.pack("!H", 0xC000 | previous)
+        previous = data_at + 2 * i
+    message += b"\0" + struct.pack("!HHIH", 65280, 1, 0, len(chain)) + chain
+    records = (65_535 - 12 - len(message)) // 16
+    message += (struct.pack("!H", 0xC000 | previous) + struct.pack("!HHIH", 1, 1, 0, 4) + b"\1\2\3\4") * records
+    return struct.pack("!HHHHHH", 1, opcode << 11, 1, 0, 1 + records, 0) + message
+
+
+def bomb(options, folder):
+    """A message made to be walked for ever, over TCP to a whole agent that takes updates; beside it a question of 35 octets."""
+    Agent = agent_class(options)
+    config = pathlib.Path(folder, "roster.toml")
+    config.write_text(f"""data_dir = "{folder}/data"
+[dns]
+listen = ["127.0.0.1:0"]
+[http]
+listen = ["127.0.0.1:0"]
+[coord]
+listen = ["127.0.0.1:0"]
+[[dns.key]]
+name = "k"
+secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQ="
+[[dns.update]]
+key = "k"
+names = ["*"]
+""")
+    question = struct.pack("!HHHHHH", 1, 0, 1, 0, 0, 0) + b"\x06roster\x08internal\0" + struct.pack("!HH", 6, 1)
+    with Agent(config=config, data_dir=f"{folder}/data") as agent, \
+            socket.create_connection(("127.0.0.1", agent.dns_port), 10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(10)
+        for what, message in (("question", question), ("query", bomb_message(0)), ("notify", bomb_message(4)), ("update", bomb_message(5))):
+            times = []
+            for _ in range(200):
+                begun = time.perf_counter()
+                connection.sendall(struct.pack("!H", len(message)) + message)
+                size = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))[0]
+                reply = connection.recv(size, socket.MSG_WAITALL)
+                times.append((time.perf_counter() - begun) * 1000)
+            times.sort()
+            print(f"{what:10} {len(message):6} octets: rcode {reply[3] & 15}, p50 {percentile(times, .5):.3f} ms, max {times[-1]:.3f} ms")
+
+
 def million(options, folder):
     shapes = ((10_000, 3, "", "bare", "10,000 services of 3, to compare with"), (50_000, 20, "", "bare", "a million, without names for browsing"),
               (50_000, 20, "*", "bare", "a million"), (50_000, 20, "*", "usual", "a million with nodes, tags, metadata and checks"))
@@ -397,7 +451,7 @@ def million(options, folder):
 
 
 def main():
-    modes = {"compare": compare, "tcp": tcp, "churn": churn, "registrations": registrations, "million": million}
+    modes = {"compare": compare, "tcp": tcp, "churn": churn, "registrations": registrations, "million": million, "bomb": bomb}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", nargs="?", choices=modes, default="compare")
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))

