@@ -37,7 +37,7 @@ bool read_update_lease(Octets options, std::optional<UpdateLease>& lease) {
         options = options.subspan(size);
         if (code != update_lease_option) continue;
         if (lease || (size != 4 && size != 8)) return false;
-        lease.emplace(read_seconds(value));
+        lease = UpdateLease{.all = read_seconds(value)};
         if (size == 8) lease->key = read_seconds(value.subspan(4));
     }
     return true;
