@@ -82,7 +82,7 @@ struct Publication {
 using CatalogSubscriber = std::function<void(const std::shared_ptr<const Publication>&)>;
 
 struct CatalogOptions {
-    std::size_t instances_max = 500'000;
+    std::size_t instances_max = 2'000'000;
     std::size_t services_max = 200'000;
     std::size_t nodes_max = 100'000;
 };
