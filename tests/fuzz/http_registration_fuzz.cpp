@@ -40,7 +40,7 @@ agent::Publication catalog() {
     agent::Check check;
     check.definition.id = "service:web-1";
     check.definition.ttl = std::chrono::seconds(10);
-    support::change_record(web.instances.front(), [&](auto& record) { record.checks = {check}; });
+    support::change_record(web.instances.front(), [&](auto& changed) { changed.checks = {check}; });
     auto step = support::publication(7);
     step.nodes = {node};
     step.services = {std::make_shared<const agent::ServiceView>(std::move(web))};
