@@ -104,7 +104,8 @@ TEST(ForwardAnswer, has_the_name_of_ours_to_which_it_leads_whole_and_knows_where
         move_behind(answer, octets(wire("example.com")), octets(wire("example.org")), 0);
 
     const auto at = [](const ForwardAnswer& one, const std::string& question) {
-        return text(Octets(behind(question, one).bytes).subspan(one.home_at));
+        const auto reply = behind(question, one);
+        return std::string(text(Octets(reply.bytes).subspan(one.home_at)));
     };
     EXPECT_EQ(at(answer, "example.com"), wire("WEB.example.com"));
     EXPECT_EQ(moved.home, home);
