@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
@@ -167,5 +168,16 @@ void DataDir::save_session(const std::string& connect, const coord::SessionIdent
 }
 
 void DataDir::forget_session() { ::unlink((path_ / "session").c_str()); }
+
+EphemeralDirectory::EphemeralDirectory() {
+    std::string name = fs::temp_directory_path() / "roster-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) fail("cannot make a temporary directory like", name);
+    path_ = name;
+}
+
+EphemeralDirectory::~EphemeralDirectory() {
+    std::error_code ignored;  // It lies in the temporary directory: nobody is harmed.
+    fs::remove_all(path_, ignored);
+}
 
 }  // namespace agent

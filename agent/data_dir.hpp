@@ -40,6 +40,20 @@ private:
     int lock_ = -1;
 };
 
+// `--dev`: a data directory that goes when the agent goes.
+class EphemeralDirectory {
+public:
+    EphemeralDirectory();
+    ~EphemeralDirectory();
+    EphemeralDirectory(const EphemeralDirectory&) = delete;
+    EphemeralDirectory& operator=(const EphemeralDirectory&) = delete;
+
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
 // Replaces `path` by `content`: written beside it, synced, renamed, the directory synced.
 // Throws std::runtime_error naming the path and the reason.
 void replace_file(const std::filesystem::path& path,

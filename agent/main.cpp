@@ -535,29 +535,6 @@ private:
     bool stopping_ = false;
 };
 
-// `--dev`: a data directory that goes when the agent goes.
-class EphemeralDirectory {
-public:
-    EphemeralDirectory() {
-        std::string name = std::filesystem::temp_directory_path() / "roster-XXXXXX";
-        if (::mkdtemp(name.data()) == nullptr) {
-            throw std::runtime_error("cannot make a temporary directory like " + name);
-        }
-        path_ = name;
-    }
-    ~EphemeralDirectory() {
-        std::error_code ignored;  // It lies in the temporary directory: nobody is harmed.
-        std::filesystem::remove_all(path_, ignored);
-    }
-    EphemeralDirectory(const EphemeralDirectory&) = delete;
-    EphemeralDirectory& operator=(const EphemeralDirectory&) = delete;
-
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
-
 // As many descriptors as the machine lets us have: every connection is one.
 void raise_descriptor_limit() {
     ::rlimit limit{};
@@ -579,7 +556,7 @@ int run_agent(const agent::AgentArguments& arguments) {
         return 1;
     }
     auto& config = std::get<agent::Config>(configured);
-    std::optional<EphemeralDirectory> ephemeral;
+    std::optional<agent::EphemeralDirectory> ephemeral;
     if (config.data_dir.empty()) config.data_dir = ephemeral.emplace().path();
     coord::set_log_levels(config.log.level, config.log.levels);
     raise_descriptor_limit();

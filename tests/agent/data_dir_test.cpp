@@ -110,5 +110,16 @@ TEST_F(DataDirTest, a_file_is_replaced_as_a_whole) {
     EXPECT_FALSE(fs::exists(path() / "file.new"));
 }
 
+TEST(EphemeralDirectory, goes_with_all_that_is_in_it) {
+    fs::path path;
+    {
+        const EphemeralDirectory directory;
+        path = directory.path();
+        replace_file(path / "file", "content");
+        EXPECT_TRUE(fs::exists(path / "file"));
+    }
+    EXPECT_FALSE(fs::exists(path));
+}
+
 }  // namespace
 }  // namespace agent
