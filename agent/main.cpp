@@ -473,10 +473,13 @@ private:
         });
     }
 
-    // Asked twice, it does not wait any longer.
+    // Asked again, it does not wait any longer. Not at once: timeout(1) and others signal the process
+    // and then its group, and mean it once.
     void stop(const char* why) {
-        if (stopping_) std::_Exit(128 + SIGTERM);
-        stopping_ = true;
+        const auto now = std::chrono::steady_clock::now();
+        if (stopping_since_ && now - *stopping_since_ < 1s) return;
+        if (stopping_since_) std::_Exit(128 + SIGTERM);
+        stopping_since_ = now;
         log().info("stopping why=\"{}\" leave={}", why, config_.leave_on_terminate);
         ::sd_notify(0, "STOPPING=1\nSTATUS=leaving");
         coord::spawn(io_, "stop", [this]() -> coord::Task<void> { co_await take_down(); });
@@ -532,7 +535,7 @@ private:
     asio::steady_timer unready_{io_};
     std::atomic<bool> connected_ = false;  // Read by the HTTP thread, through coord_status().
     bool ready_ = false;
-    bool stopping_ = false;
+    std::optional<std::chrono::steady_clock::time_point> stopping_since_;
 };
 
 // As many descriptors as the machine lets us have: every connection is one.

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The main job, on the embedded core and on Apache ZooKeeper: register, check, look up, disappear."""
 
+import signal
 import threading
 import time
 import unittest
@@ -148,6 +149,13 @@ class EndToEnd:
             self.assertEqual(second.terminate(), 0)
 
             wait_until("it is gone at once", lambda: self.agent.healthy_ports("far") == [], 2)
+
+    def test_told_twice_at_once_as_by_timeout_it_leaves_in_order(self):
+        with Agent() as agent:
+            agent.process.send_signal(signal.SIGTERM)
+            agent.process.send_signal(signal.SIGINT)
+
+            self.assertEqual(agent.process.wait(15), 0, agent.log())
 
     def test_a_restart_within_the_session_timeout_changes_nothing(self):
         connect = self.connect or self.agent.coord
