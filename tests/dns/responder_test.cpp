@@ -222,6 +222,15 @@ TEST_F(Responding, a_cname_is_followed_while_it_stays_in_our_zones) {
     EXPECT_EQ(face.ask("alias.service.roster.internal", rr::cname).answers.size(), 1U);
 }
 
+TEST_F(Responding, every_name_above_a_service_exists_also_where_its_datacenter_is_marked) {
+    for (const auto* name : {"dc.roster.internal", "dc1.dc.roster.internal"}) {
+        const auto reply = face.ask(name, rr::a);
+        EXPECT_EQ(reply.rcode, 0U) << name;
+        EXPECT_TRUE(reply.answers.empty());
+    }
+    EXPECT_EQ(face.ask("web.service.dc1.dc.roster.internal", rr::a).answers.size(), 1U);
+}
+
 // Unbound asks for A first (RFC 9156) and would follow a CNAME for the SRV it wants.
 TEST_F(Responding, names_for_srv_have_no_cname_beside_it) {
     face.publish({make_service("away", {{host1, "host.example.com"}})});

@@ -50,6 +50,16 @@ TEST(Settings, a_key_takes_a_length_of_cut_signatures_only_as_rfc_8945_has_it) {
     EXPECT_EQ(faults_of(config).size(), 1U);
 }
 
+TEST(Settings, a_certificate_that_cannot_be_read_is_a_fault_where_tls_is_listened_for) {
+    agent::DnsConfig config;
+    config.tls_certificate = config.tls_key = "/nowhere/dns.pem";
+    EXPECT_EQ(faults_of(config), Lines{});
+
+    config.tls_listen = {"127.0.0.1:0"};
+    ASSERT_EQ(faults_of(config).size(), 1U);
+    EXPECT_NE(faults_of(config).front().find("/nowhere/dns.pem"), std::string::npos);
+}
+
 TEST(Settings, to_forward_to_ourselves_is_a_fault) {
     agent::DnsConfig config;
     config.listen = {"127.0.0.1:5353"};
