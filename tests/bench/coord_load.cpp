@@ -9,15 +9,14 @@
 // counted. Data are 100 bytes. Prints one line of JSON per figure taken; times are seconds, `pause` the
 // longest that a session waited for its next reply. `idle` keeps its sessions until its input ends.
 
+#include "tests/bench/arguments.hpp"
 #include "tests/bench/load_client.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <functional>
 #include <poll.h>
 #include <random>
@@ -31,6 +30,7 @@
 
 namespace {
 
+using bench::parse;
 using coord::LoadClient;
 using coord::RequestTemplate;
 using Clock = std::chrono::steady_clock;
@@ -70,13 +70,7 @@ struct Servers {
 
     [[nodiscard]] double resident_mb() const {
         double sum = 0;
-        for (const auto& process : processes) {
-            std::ifstream statm("/proc/" + std::to_string(process.pid) + "/statm");
-            double total = 0;
-            double resident = 0;
-            statm >> total >> resident;
-            sum += resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
-        }
+        for (const auto& process : processes) sum += bench::resident_mb(process.pid);
         return sum;
     }
 
@@ -387,17 +381,6 @@ void watch(const Servers& servers, std::size_t sessions, std::size_t rounds) {
     client.close();
 }
 
-template <class Number>
-Number parse(const std::string& text) {
-    Number number{};
-    const auto* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc{} || stop != end || !(number > 0)) {
-        throw std::runtime_error("not a number above 0: " + text);
-    }
-    return number;
-}
-
 std::vector<std::string> split(const std::string& list) {
     std::vector<std::string> parts;
     std::istringstream in(list);
@@ -408,10 +391,7 @@ std::vector<std::string> split(const std::string& list) {
 Servers servers_of(const std::string& addresses, const std::string& pids) {
     Servers servers;
     for (const auto& address : split(addresses)) {
-        const auto colon = address.rfind(':');
-        if (colon == std::string::npos) throw std::runtime_error("expected ADDRESS:PORT");
-        servers.addresses.push_back(
-            {address.substr(0, colon), parse<std::uint16_t>(address.substr(colon + 1))});
+        servers.addresses.push_back(bench::parse_address(address));
     }
     for (const auto& pid : split(pids)) {
         Process process{parse<pid_t>(pid), {}};

@@ -10,16 +10,15 @@
 // in seconds, at the end.
 
 #include "agent/service.hpp"
+#include "tests/bench/arguments.hpp"
 #include "tests/bench/load_client.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <netinet/in.h>
 #include <optional>
 #include <stdexcept>
@@ -31,6 +30,9 @@
 
 namespace {
 
+using bench::parse;
+using bench::parse_address;
+using bench::resident_mb;
 using coord::LoadClient;
 using coord::RequestTemplate;
 using Clock = std::chrono::steady_clock;
@@ -48,23 +50,6 @@ double seconds_between(Clock::time_point begin, Clock::time_point end) {
     return std::chrono::duration<double>(end - begin).count();
 }
 
-template <class Number>
-Number parse(const std::string& text) {
-    Number number{};
-    const auto* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc{} || stop != end || !(number > 0)) {
-        throw std::runtime_error("not a number above 0: " + text);
-    }
-    return number;
-}
-
-LoadClient::Address parse_address(const std::string& text) {
-    const auto colon = text.rfind(':');
-    if (colon == std::string::npos) throw std::runtime_error("expected ADDRESS:PORT");
-    return {text.substr(0, colon), parse<std::uint16_t>(text.substr(colon + 1))};
-}
-
 std::string record(std::uint16_t port) {
     agent::InstanceRecord record;
     record.service.id = "i";
@@ -75,14 +60,6 @@ std::string record(std::uint16_t port) {
     record.node_address = "10.1.2.3";
     record.datacenter = "dc1";
     return agent::encode(record);
-}
-
-double resident_mb(pid_t pid) {
-    std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
-    double total = 0;
-    double resident = 0;
-    statm >> total >> resident;
-    return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
 }
 
 // Asks for the SRV records of one service at a time.
