@@ -2,7 +2,9 @@
 
 #include "coord/base/log.hpp"
 #include "coord/raft/node.hpp"
+#include "coord/server/client_port.hpp"
 #include "coord/server/connection.hpp"
+#include "coord/server/live_figures.hpp"
 #include "coord/server/member_orders.hpp"
 #include "coord/server/member_upkeep.hpp"
 #include "coord/server/membership.hpp"
@@ -15,13 +17,10 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <cassert>
-#include <charconv>
 #include <deque>
 #include <iterator>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
-#include <sys/resource.h>
 #include <time.h>
 #include <unordered_map>
 #include <utility>
@@ -30,7 +29,6 @@ namespace coord {
 namespace {
 
 namespace asio = boost::asio;
-namespace fs = std::filesystem;
 using asio::ip::tcp;
 using Time = RequestProcessor::Time;
 
@@ -80,87 +78,6 @@ NodeOptions node_options(const ServerOptions& options, PeerLinks* links) {
     return node;
 }
 
-[[noreturn]] void cannot_listen(const std::string& where, const std::string& why) {
-    throw std::runtime_error("cannot listen on " + where + ": " + why);
-}
-
-// "127.0.0.1:2181", "[::1]:2181", "localhost:2181".
-tcp::endpoint parse_endpoint(asio::io_context& io, const std::string& text) {
-    const auto colon = text.rfind(':');
-    if (colon == std::string::npos) cannot_listen(text, "expected host:port");
-    auto host = text.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-        host = host.substr(1, host.size() - 2);
-    }
-    std::uint16_t port = 0;
-    const auto* const end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data() + colon + 1, end, port);
-    if (parsed.ec != std::errc{} || parsed.ptr != end) cannot_listen(text, "bad port");
-
-    Error error;
-    const auto found = tcp::resolver(io).resolve(host, std::to_string(port), error);
-    if (error || found.empty()) cannot_listen(text, "unknown host");
-    return found.begin()->endpoint();
-}
-
-tcp::acceptor listen_on(asio::io_context& io, const std::string& where) {
-    const auto endpoint = parse_endpoint(io, where);
-    tcp::acceptor acceptor(io);
-    Error error;
-    acceptor.open(endpoint.protocol(), error);
-    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor.bind(endpoint, error);
-    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-    if (error == asio::error::address_in_use) {
-        cannot_listen(where, "address already in use (is another roster or ZooKeeper running?)");
-    }
-    if (error) cannot_listen(where, error.message());
-    return acceptor;
-}
-
-// Who comes by IPv4 to a socket that listens to both is the same client, for ACLs and limits.
-tcp::endpoint unmapped(const tcp::endpoint& endpoint) {
-    const auto& address = endpoint.address();
-    if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return endpoint;
-    return {asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()), endpoint.port()};
-}
-
-std::string format(const tcp::endpoint& endpoint) {
-    const auto address = endpoint.address().to_string();
-    const auto port = std::to_string(endpoint.port());
-    return endpoint.address().is_v6() ? "[" + address + "]:" + port : address + ":" + port;
-}
-
-std::uint64_t bytes_below(const fs::path& folder) {
-    std::uint64_t bytes = 0;
-    std::error_code error;
-    for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end;
-         at.increment(error)) {
-        const auto size = at->is_regular_file(error) ? at->file_size(error) : 0;
-        if (!error) bytes += size;
-    }
-    return bytes;
-}
-
-std::size_t open_file_count() {
-    std::error_code error;
-    const fs::directory_iterator files("/proc/self/fd", error);
-    return error ? 0 : static_cast<std::size_t>(std::distance(begin(files), end(files)));
-}
-
-std::size_t open_file_max() {
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur;
-}
-
-Timing timing(const LatencyCounters& latency) {
-    return {latency.min_ms.value(),
-            latency.max_ms.value(),
-            latency.count.value(),
-            latency.sum_ms.value()};
-}
-
 constexpr std::chrono::seconds hand_over_max{1};
 
 // What calls back becomes what is awaited.
@@ -186,12 +103,13 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
                processor,
                [this](const Connection& asking, std::string_view word) {
                    return answer_four_letter_word(
-                       word, figure_sources(asking), options.four_letter_words);
+                       word, figures.sources(asking), options.four_letter_words);
                },
                [this](Connection& connection) { forget(connection); },
                [this] { step_handshakes(); }},
           links(peer_links(context, options)),
           node(context, node_options(options, links.get()), application()),
+          figures({options, counters, processor, node, connections, ports}, steady_now),
           member_orders(order_surroundings()),
           member_upkeep(upkeep_surroundings()),
           tick_timer(context),
@@ -224,17 +142,6 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     void tick();
     void reap();
 
-    FigureSources figure_sources(const Connection& asking);
-    ServerFigures server_figures();
-    ProcessFigures process_figures() const;
-    std::vector<std::pair<std::string, std::int64_t>> counter_figures() const;
-    LeaderFigures leader_figures() const;
-    ServerSettings settings() const;
-    std::string membership() const;
-    std::vector<ConnectionLine> connection_lines(const Connection& asking) const;
-    std::vector<SessionSet> session_sets() const;
-    std::vector<PathsOfSession> data_watches() const;
-
     asio::io_context& io;
     const ServerOptions options;
     ServerCounters counters;
@@ -243,6 +150,7 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     Connection::Host host;
     const std::unique_ptr<PeerLinks> links;  // null: there are no peers
     Node node;
+    LiveFigures figures;
     MemberOrders member_orders;
     MemberUpkeep member_upkeep;
     asio::steady_timer tick_timer;
@@ -251,17 +159,12 @@ struct Server::Parts : std::enable_shared_from_this<Server::Parts> {
     std::function<void()> handed_over;  // while it is being done
     std::optional<TlsContext> tls;      // if there is a port for it
     std::vector<Listener> listeners;
-    std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
+    LiveFigures::Connections connections;
     std::unordered_map<std::string, std::size_t> per_address;
-    Time started = steady_now();
     bool running = false;
     bool awake = false;  // end_turn() is posted
     // What a turn left to the next: a change that thousands watch is told a few hundred at a time.
     std::deque<std::shared_ptr<Conversation>> backlog;
-    // Frames before the last `srst`, which starts these figures anew.
-    std::uint64_t received_before = 0;
-    std::uint64_t sent_before = 0;
-    std::int64_t trace_mask = 306;  // ZooKeeper's default; nothing is traced
     std::vector<std::uint16_t> ports;
     // Guards what status() tells to any thread.
     mutable std::mutex status_mutex;
@@ -632,157 +535,6 @@ void Server::Parts::reap() {
         const auto self = weak.lock();
         if (!cancelled && self && self->running) self->reap();
     });
-}
-
-FigureSources Server::Parts::figure_sources(const Connection& asking) {
-    return {
-        [this] { return processor.is_serving() || processor.is_read_only(); },
-        [this] { return server_figures(); },
-        [this] { return process_figures(); },
-        [this] { return settings(); },
-        [this, &asking] { return connection_lines(asking); },
-        [this] { return session_sets(); },
-        [this] { return processor.state().ephemerals(); },
-        [this] { return data_watches(); },
-        [this] {
-            received_before = counters.requests.value();
-            sent_before = counters.replies.value() + counters.notifications.value();
-            processor.reset_figures();
-        },
-        [this](std::optional<std::int64_t> mask) { return trace_mask = mask.value_or(trace_mask); },
-        [this] {
-            for (const auto& [connection, owned] : connections) {
-                const auto established = connection->figures.established_ms;
-                connection->figures = {};
-                connection->figures.established_ms = established;
-            }
-        }};
-}
-
-ServerFigures Server::Parts::server_figures() {
-    const auto& state = processor.state();
-    ServerFigures figures;
-    if (processor.is_read_only()) {
-        figures.mode = "read-only";
-    } else if (options.has_peers()) {
-        figures.mode = processor.is_leading() ? "leader" : "follower";
-        if (processor.is_leading()) figures.leader = leader_figures();
-    }
-    figures.latency = processor.latency();
-    figures.received = counters.requests.value() - received_before;
-    figures.sent = counters.replies.value() + counters.notifications.value() - sent_before;
-    figures.connections = connections.size();
-    figures.outstanding = processor.outstanding();
-    figures.zxid = state.last_zxid();
-    figures.znodes = state.znode_count();
-    figures.ephemerals = state.ephemeral_count();
-    figures.data_bytes = state.data_bytes();
-    figures.sessions = processor.tracker().size();
-    figures.watches = processor.watches().watch_count();
-    const auto& sizes = processor.response_sizes();
-    figures.response_bytes_last = sizes.last;
-    figures.response_bytes_min = sizes.min;
-    figures.response_bytes_max = sizes.max;
-    return figures;
-}
-
-ProcessFigures Server::Parts::process_figures() const {
-    const auto uptime = steady_now() - started;
-    return {open_file_count(),
-            open_file_max(),
-            std::chrono::duration_cast<std::chrono::milliseconds>(uptime),
-            counter_figures(),
-            {{"readlatency", timing(counters.read_latency)},
-             {"updatelatency", timing(counters.update_latency)}}};
-}
-
-LeaderFigures Server::Parts::leader_figures() const {
-    LeaderFigures figures;
-    for (const auto& [member, connected, match] : node.members()) {
-        const bool votes = member.role == MemberRole::voter;
-        figures.quorum_size += votes ? 1 : 0;
-        if (!connected || member.id == node.id()) continue;
-        ++figures.followers;
-        ++(votes ? figures.synced_followers : figures.synced_observers);
-    }
-    return figures;
-}
-
-// By ZooKeeper's names where it counts the same thing.
-std::vector<std::pair<std::string, std::int64_t>> Server::Parts::counter_figures() const {
-    const auto value = [](const Counter& counter) {
-        return static_cast<std::int64_t>(counter.value());
-    };
-    const auto watches_refused = value(counters.watches_refused_total) +
-                                 value(counters.watches_refused_connection) +
-                                 value(counters.watches_refused_bytes);
-    auto figures = counters.quotas.mntr();
-    figures.insert(
-        figures.begin(),
-        {{"auth_failed_count", value(counters.auth_failures)},
-         {"connection_rejected", value(counters.refused_total) + value(counters.refused_address)},
-         {"connection_request_count", value(counters.connections)},
-         {"connection_revalidate_count", value(counters.sessions_attached)},
-         {"large_requests_rejected", value(counters.dropped_frame)},
-         {"sessionless_connections_expired", value(counters.dropped_handshake)},
-         {"request_throttle_wait_count", value(counters.paused)},
-         {"stale_sessions_expired", value(counters.sessions_expired)},
-         {"bytes_received_count", value(counters.bytes_received)},
-         {"response_bytes", value(counters.bytes_sent)},
-         {"commit_count", value(counters.commands)},
-         {"throttled_ops", watches_refused + value(counters.reads_refused)},
-         {"proposal_count", value(counters.entries)}});
-    return figures;
-}
-
-ServerSettings Server::Parts::settings() const {
-    const auto plain = options.listen.size();
-    return {plain == 0 ? -1 : static_cast<int>(ports.front()),
-            ports.size() > plain ? static_cast<int>(ports.at(plain)) : -1,
-            options.data_dir.string(),
-            bytes_below(options.data_dir),
-            options,
-            options.enforce_quota,
-            options.has_peers() ? "membership: \n" + membership() + "\n" : ""};
-}
-
-std::string Server::Parts::membership() const {
-    std::vector<Member> members;
-    for (const auto& one : node.members()) members.push_back(one.member);
-    return format_membership(members);
-}
-
-std::vector<ConnectionLine> Server::Parts::connection_lines(const Connection& asking) const {
-    std::vector<ConnectionLine> lines;
-    lines.reserve(connections.size());
-    for (const auto& [connection, owned] : connections) {
-        lines.push_back({connection->address,
-                         connection == &asking,
-                         connection->requests.size(),
-                         connection->command.session,
-                         connection->timeout,
-                         connection->figures});
-    }
-    return lines;
-}
-
-std::vector<SessionSet> Server::Parts::session_sets() const {
-    const auto now = steady_now();
-    const auto wall_ms = options.wall_clock_ms();
-    std::vector<SessionSet> sets;
-    for (auto& [expiry, sessions] : processor.tracker().sets()) {
-        const auto in = std::chrono::duration_cast<std::chrono::milliseconds>(expiry - now);
-        sets.push_back({wall_ms + in.count(), std::move(sessions)});
-    }
-    return sets;
-}
-
-std::vector<PathsOfSession> Server::Parts::data_watches() const {
-    std::vector<PathsOfSession> all;
-    for (auto& [watcher, paths] : processor.watches().data_watches()) {
-        all.emplace_back(watcher->command.session, std::move(paths));
-    }
-    return all;
 }
 
 }  // namespace coord

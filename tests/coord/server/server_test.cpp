@@ -40,28 +40,6 @@ TEST(Server, says_in_one_line_that_a_port_is_in_use) {
     }
 }
 
-TEST(Server, says_in_one_line_what_is_wrong_with_an_address) {
-    TemporaryDirectory directory;
-    for (const auto& [address, why] : std::vector<std::pair<std::string, std::string>>{
-             {"2181", "expected host:port"},
-             {"127.0.0.1:http", "bad port"},
-             {"127.0.0.1:99999", "bad port"},
-             {"no.such.host.invalid:2181", "unknown host"},
-             {"192.0.2.1:0", "Cannot assign requested address"}}) {
-        boost::asio::io_context io;
-        ServerOptions options;
-        options.data_dir = directory.path();
-        options.listen = {address};
-        Server server(io, options);
-        try {
-            server.start();
-            ADD_FAILURE() << address;
-        } catch (const std::runtime_error& error) {
-            EXPECT_EQ(error.what(), "cannot listen on " + address + ": " + why);
-        }
-    }
-}
-
 TEST(Server, listens_on_every_address_it_is_given) {
     TemporaryDirectory directory;
     boost::asio::io_context io;
@@ -200,28 +178,6 @@ TEST(Server, tells_its_status_and_figures_to_any_thread) {
     EXPECT_EQ(core.metric("roster_coord_sessions"), 1);
     EXPECT_EQ(core.metric("roster_coord_serving"), 1);
     EXPECT_EQ(core.metric("roster_raft_leader"), 1);
-}
-
-TEST(Server, answers_the_four_letter_words_with_its_own_figures) {
-    RunningCore core;
-    WireClient client(core.port());
-    client.open();
-    client.ask(WireClient::create(1, "/e", 1));
-    client.ask(WireClient::read(2, OpCode::get_data, "/e", true));
-
-    EXPECT_THAT(word(core, "srvr"), HasSubstr("Mode: standalone\n"));
-    EXPECT_THAT(word(core, "srvr"), HasSubstr("Zxid: 0x2\n"));
-    EXPECT_THAT(word(core, "stat"), HasSubstr("(queued=0,recved=3,sent=3)\n"));
-    EXPECT_THAT(word(core, "cons"), HasSubstr(",lop=GETD,"));
-    EXPECT_THAT(word(core, "mntr"), HasSubstr("zk_ephemerals_count\t1\n"));
-    EXPECT_THAT(word(core, "conf"), HasSubstr("clientPort=" + std::to_string(core.port())));
-    EXPECT_THAT(word(core, "dump"), HasSubstr("Sessions with Ephemerals (1):\n"));
-    EXPECT_EQ(word(core, "wchs"), "1 connections watching 1 paths\nTotal watches:1\n");
-    EXPECT_THAT(word(core, "wchp"), HasSubstr("/e\n\t0x"));
-    word(core, "crst");
-    EXPECT_THAT(word(core, "stat"), HasSubstr("(queued=0,recved=0,sent=0)\n"));
-    word(core, "srst");
-    EXPECT_THAT(word(core, "srvr"), HasSubstr("Received: 0\nSent: 0\n"));
 }
 
 TEST(Server, answers_only_the_four_letter_words_it_is_told_to) {
