@@ -1,5 +1,6 @@
 // What libraft leaves open about members, terms and votes, and the driver decides.
 #include "coord/raft/driver.hpp"
+#include "tests/support/driver_cluster.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,20 +10,6 @@
 
 namespace coord {
 namespace {
-
-using std::chrono_literals::operator""ms;
-
-LogEntry entry_of(Term term, EntryType type, std::string bytes) {
-    return {term, type, std::make_shared<const std::string>(std::move(bytes))};
-}
-
-std::vector<Member> voters(std::size_t count) {
-    std::vector<Member> members;
-    for (std::uint64_t id = 1; id <= count; ++id) {
-        members.push_back({MemberId{id}, "host" + std::to_string(id), MemberRole::voter});
-    }
-    return members;
-}
 
 // One member of a cluster whose log has nothing but its configuration.
 struct Lonely {

@@ -1,296 +1,54 @@
 #include "coord/raft/driver.hpp"
 
+#include "tests/support/driver_cluster.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <deque>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace coord {
 namespace {
 
-using std::chrono_literals::operator""ms;
 using testing::ElementsAre;
-
-LogEntry entry_of(Term term, EntryType type, std::string bytes) {
-    return {term, type, std::make_shared<const std::string>(std::move(bytes))};
-}
-
-std::vector<Member> voters(std::size_t count) {
-    std::vector<Member> members;
-    for (std::uint64_t id = 1; id <= count; ++id) {
-        members.push_back({MemberId{id}, "host" + std::to_string(id), MemberRole::voter});
-    }
-    return members;
-}
-
-// A driver with a disk that keeps what was synced, and nothing else.
-struct Server {
-    DriverOptions options;
-    Vote vote{Term{1}, MemberId{0}};
-    std::vector<LogEntry> disk;
-    std::optional<SnapshotMetadata> snapshot;
-    Index disk_first{1};
-
-    std::unique_ptr<Driver> driver;
-    std::vector<Append> unsynced;
-    std::vector<std::string> applied;
-    std::vector<Role> roles;
-
-    void crash() {
-        driver.reset();
-        unsynced.clear();
-        applied.clear();
-        roles.clear();
-    }
-
-    void sync(std::uint64_t& sequence) {
-        for (auto& append : unsynced) {
-            disk.resize(number(append.first) - number(disk_first));
-            disk.insert(disk.end(), append.entries.begin(), append.entries.end());
-            sequence = append.sequence;
-        }
-        unsynced.clear();
-    }
-};
-
-class Cluster {
-public:
-    explicit Cluster(std::size_t size) {
-        const auto configuration = encode_configuration(voters(size));
-        for (std::uint64_t id = 1; id <= size; ++id) {
-            auto& server = servers_[MemberId{id}];
-            server.options.id = MemberId{id};
-            server.options.address = "host" + std::to_string(id);
-            server.options.seed = static_cast<unsigned>(id);
-            server.options.trailing_entries = 5;
-            server.disk.push_back(entry_of(Term{1}, EntryType::configuration, configuration));
-            start(MemberId{id});
-        }
-    }
-
-    void start(MemberId id) {
-        auto& server = at(id);
-        server.driver = std::make_unique<Driver>(server.options);
-        Effects effects;
-        server.driver->start(
-            now_, {server.vote, server.snapshot, server.disk_first, server.disk, 0}, effects);
-        carry_out(id, effects);
-    }
-
-    void crash(MemberId id) { at(id).crash(); }
-    void delay(Driver::Time delay) { delay_ = delay; }
-    void cut(MemberId id) { cut_.insert(id); }
-    void heal() { cut_.clear(); }
-    void stall_disk(MemberId id, bool stalled) { stalled_[id] = stalled; }
-
-    // One millisecond, and all that follows from it at once.
-    void tick() {
-        now_ += 1ms;
-        for (auto& [id, server] : servers_) {
-            if (!server.driver || server.driver->deadline() > now_) continue;
-            Effects effects;
-            server.driver->timeout(now_, effects);
-            carry_out(id, effects);
-        }
-        settle();
-    }
-
-    void settle() {
-        for (bool busy = true; busy;) {
-            busy = false;
-            for (auto& [id, server] : servers_) busy = sync(id) || busy;
-            while (!sent_.empty() && sent_.front().due <= now_) {
-                busy = true;
-                deliver();
-            }
-            check_invariants();
-        }
-    }
-
-    template <class Condition>
-    bool run_until(Condition condition) {
-        for (int i = 0; i < 20000 && !condition(); ++i) tick();
-        return condition();
-    }
-
-    MemberId elect() {
-        EXPECT_TRUE(run_until([&] { return leader() != MemberId{0}; }));
-        return leader();
-    }
-
-    [[nodiscard]] MemberId leader() const {
-        for (const auto& [id, server] : servers_) {
-            const bool leads = server.driver && server.driver->role() == Role::leader;
-            if (leads && !cut_.contains(id)) return id;
-        }
-        return MemberId{0};
-    }
-
-    void propose(MemberId id, const std::string& bytes) {
-        Effects effects;
-        const auto index = at(id).driver->propose(
-            now_, EntryType::command, std::make_shared<const std::string>(bytes), effects);
-        ASSERT_TRUE(index) << index.error().message();
-        carry_out(id, effects);
-    }
-
-    void hand_over(MemberId from, MemberId to) {
-        Effects effects;
-        EXPECT_TRUE(at(from).driver->hand_over(now_, to, effects));
-        carry_out(from, effects);
-    }
-
-    void announce_commit(MemberId id) {
-        Effects effects;
-        at(id).driver->announce_commit(now_, effects);
-        carry_out(id, effects);
-    }
-
-    void take_snapshot(MemberId id) {
-        auto& server = at(id);
-        const auto point = server.driver->snapshot_point();
-        ASSERT_TRUE(point);
-        server.snapshot = point;
-        Effects effects;
-        const auto through = server.driver->snapshot_taken(now_, *point, effects);
-        for (; server.disk_first <= through; server.disk_first = next(server.disk_first)) {
-            server.disk.erase(server.disk.begin());
-        }
-        carry_out(id, effects);
-    }
-
-    Server& at(MemberId id) { return servers_.at(id); }
-    [[nodiscard]] Driver::Time now() const { return now_; }
-    [[nodiscard]] std::size_t installs() const { return installs_; }
-
-private:
-    struct Sent {
-        Driver::Time due{};
-        MemberId from{};
-        Message message;
-    };
-
-    bool sync(MemberId id) {
-        auto& server = at(id);
-        if (!server.driver || server.unsynced.empty() || stalled_[id]) return false;
-        std::uint64_t sequence = 0;
-        server.sync(sequence);
-        Effects effects;
-        server.driver->persisted(now_, sequence, effects);
-        carry_out(id, effects);
-        return true;
-    }
-
-    void deliver() {
-        const auto [due, from, sent] = sent_.front();
-        sent_.pop_front();
-        auto& to = at(sent.peer);
-        if (!to.driver || !at(from).driver || cut_.contains(from) || cut_.contains(sent.peer))
-            return;
-        auto message = sent;
-        message.peer = from;
-        fill(from, message);
-        Effects effects;
-        EXPECT_TRUE(to.driver->receive(now_, message, effects));
-        carry_out(sent.peer, effects);
-    }
-
-    // As a transport does: what the driver has forgotten is read from the disk.
-    void fill(MemberId from, Message& message) {
-        auto* append = std::get_if<AppendEntries>(&message.body);
-        if (append == nullptr || append->entries.size() == append->count) return;
-        const auto& server = at(from);
-        const auto begin = number(append->previous_index) + 1 - number(server.disk_first);
-        append->entries.assign(server.disk.begin() + static_cast<std::ptrdiff_t>(begin),
-                               server.disk.begin() +
-                                   static_cast<std::ptrdiff_t>(begin + append->count));
-    }
-
-    void carry_out(MemberId id, Effects& effects) {
-        auto& server = at(id);
-        if (effects.vote) server.vote = *effects.vote;
-        for (auto& append : effects.appends) server.unsynced.push_back(std::move(append));
-        for (auto& message : effects.messages)
-            sent_.push_back({now_ + delay_, id, std::move(message)});
-        for (const auto& committed : effects.committed) {
-            if (committed.entry.type != EntryType::command) continue;
-            server.applied.push_back(*committed.entry.bytes);
-        }
-        for (const auto& change : effects.roles) server.roles.push_back(change.role);
-        if (effects.install) install(id, *effects.install);
-    }
-
-    // The content comes from whoever has it.
-    void install(MemberId id, const SnapshotMetadata& snapshot) {
-        ++installs_;
-        auto& server = at(id);
-        const auto& source = at(leader());
-        server.applied.assign(source.applied.begin(),
-                              source.applied.begin() +
-                                  static_cast<std::ptrdiff_t>(commands_to(source, snapshot.index)));
-        server.snapshot = snapshot;
-        server.disk.clear();
-        server.unsynced.clear();
-        server.disk_first = next(snapshot.index);
-        Effects effects;
-        server.driver->installed(now_, snapshot, effects);
-        carry_out(id, effects);
-    }
-
-    static std::size_t commands_to(const Server& server, Index index) {
-        std::size_t behind = 0;
-        for (auto i = number(index) + 1; i <= number(server.driver->applied()); ++i) {
-            const auto& entry = server.disk.at(i - number(server.disk_first));
-            if (entry.type == EntryType::command) ++behind;
-        }
-        return server.applied.size() - behind;
-    }
-
-    // One leader per term; and what any member ever applied, all others apply in its place.
-    void check_invariants() {
-        for (const auto& [id, server] : servers_) {
-            if (!server.driver) continue;
-            if (server.driver->role() == Role::leader) {
-                const auto known = leaders_.emplace(server.driver->term(), id).first;
-                EXPECT_EQ(known->second, id) << "two leaders";
-            }
-            const auto& applied = server.applied;
-            const auto common = std::min(applied.size(), history_.size());
-            EXPECT_TRUE(std::equal(applied.begin(),
-                                   applied.begin() + static_cast<std::ptrdiff_t>(common),
-                                   history_.begin()));
-            if (applied.size() > history_.size()) history_ = applied;
-        }
-    }
-
-    Driver::Time now_{1000};
-    std::map<Term, MemberId> leaders_;
-    std::vector<std::string> history_;
-    std::map<MemberId, Server> servers_;
-    std::deque<Sent> sent_;
-    Driver::Time delay_{};
-    std::set<MemberId> cut_;
-    std::map<MemberId, bool> stalled_;
-    std::size_t installs_ = 0;
-};
 
 constexpr MemberId one{1};
 
+LogEntry configuration_of(std::size_t size) {
+    return entry_of(Term{1}, EntryType::configuration, encode_configuration(voters(size)));
+}
+
+DriverOptions options_of_one() {
+    DriverOptions options;
+    options.id = one;
+    options.address = "host1";
+    return options;
+}
+
+// Started at 1000 ms; behind the configuration its log has `more`.
+struct OneOfThree {
+    explicit OneOfThree(Term term, std::vector<LogEntry> more = {}) {
+        more.insert(more.begin(), configuration_of(3));
+        driver.start(1000ms, {{term, {}}, {}, Index{1}, std::move(more)}, effects);
+    }
+
+    Driver driver{options_of_one()};
+    Effects effects;
+};
+
 TEST(Driver, a_lone_voter_leads_at_once_in_a_new_term) {
-    Cluster cluster(1);
+    DriverCluster cluster(1);
 
     EXPECT_THAT(cluster.at(one).roles, ElementsAre(Role::leader));
     EXPECT_EQ(cluster.at(one).vote, (Vote{Term{2}, one}));
 }
 
 TEST(Driver, an_entry_is_committed_when_it_is_on_disk_and_not_before) {
-    Cluster cluster(1);
+    DriverCluster cluster(1);
     cluster.stall_disk(one, true);
     cluster.propose(one, "a");
     cluster.settle();
@@ -303,7 +61,7 @@ TEST(Driver, an_entry_is_committed_when_it_is_on_disk_and_not_before) {
 }
 
 TEST(Driver, a_restarted_lone_voter_applies_its_log_before_it_leads) {
-    Cluster cluster(1);
+    DriverCluster cluster(1);
     for (int i = 0; i < 5; ++i) cluster.propose(one, std::to_string(i));
     cluster.settle();
     cluster.propose(one, "never on disk");
@@ -317,7 +75,7 @@ TEST(Driver, a_restarted_lone_voter_applies_its_log_before_it_leads) {
 }
 
 TEST(Driver, a_restart_goes_on_behind_the_snapshot) {
-    Cluster cluster(1);
+    DriverCluster cluster(1);
     cluster.propose(one, "a");
     cluster.propose(one, "b");
     cluster.settle();
@@ -335,7 +93,7 @@ TEST(Driver, a_restart_goes_on_behind_the_snapshot) {
 }
 
 TEST(Driver, an_idle_lone_voter_goes_on_leading) {
-    Cluster cluster(1);
+    DriverCluster cluster(1);
 
     for (int i = 0; i < 5000; ++i) cluster.tick();
 
@@ -344,7 +102,7 @@ TEST(Driver, an_idle_lone_voter_goes_on_leading) {
 }
 
 TEST(Driver, only_a_leader_takes_proposals) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto leader = cluster.elect();
     const MemberId follower{number(leader) % 3 + 1};
     Effects effects;
@@ -357,7 +115,7 @@ TEST(Driver, only_a_leader_takes_proposals) {
 }
 
 TEST(Driver, three_members_elect_one_leader_and_apply_the_same) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto leader = cluster.elect();
     for (int i = 0; i < 300; ++i) cluster.propose(leader, std::to_string(i));
 
@@ -369,7 +127,7 @@ TEST(Driver, three_members_elect_one_leader_and_apply_the_same) {
 }
 
 TEST(Driver, a_majority_goes_on_without_the_old_leader_and_he_follows_when_he_is_back) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto old = cluster.elect();
     cluster.propose(old, "a");
     cluster.settle();
@@ -390,7 +148,7 @@ TEST(Driver, a_majority_goes_on_without_the_old_leader_and_he_follows_when_he_is
 }
 
 TEST(Driver, members_with_longer_ways_than_their_timeouts_elect_a_leader_that_lasts) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     cluster.delay(400ms);
     cluster.elect();
     for (int i = 0; i < 10'000; ++i) cluster.tick();
@@ -406,7 +164,7 @@ TEST(Driver, members_with_longer_ways_than_their_timeouts_elect_a_leader_that_la
 }
 
 TEST(Driver, members_whose_ways_are_short_again_elect_fast_once_a_peer_is_back) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto old = cluster.elect();
     cluster.propose(old, "a");
     cluster.settle();
@@ -428,7 +186,7 @@ TEST(Driver, members_whose_ways_are_short_again_elect_fast_once_a_peer_is_back) 
 MemberId other_than(MemberId leader) { return MemberId{leader == MemberId{1} ? 2U : 1U}; }
 
 TEST(Driver, a_leader_that_hands_over_is_replaced_without_an_election_timeout) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto old = cluster.elect();
     const auto young = other_than(old);
     for (int i = 0; i < 20; ++i) cluster.propose(old, std::to_string(i));
@@ -450,7 +208,7 @@ TEST(Driver, a_leader_that_hands_over_is_replaced_without_an_election_timeout) {
 }
 
 TEST(Driver, a_follower_forgets_its_leader_with_its_term) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto leader = cluster.elect();
     cluster.propose(leader, "a");
     cluster.settle();
@@ -468,7 +226,7 @@ TEST(Driver, a_follower_forgets_its_leader_with_its_term) {
 }
 
 TEST(Driver, a_leader_that_nobody_takes_over_from_goes_on) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto leader = cluster.elect();
     const auto gone = other_than(leader);
     cluster.cut(gone);
@@ -488,7 +246,7 @@ TEST(Driver, a_leader_that_nobody_takes_over_from_goes_on) {
 }
 
 TEST(Driver, a_leader_is_announced_only_when_it_has_applied_all_of_its_log) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto old = cluster.elect();
     for (int i = 0; i < 20; ++i) cluster.propose(old, std::to_string(i));
     cluster.settle();
@@ -502,7 +260,7 @@ TEST(Driver, a_leader_is_announced_only_when_it_has_applied_all_of_its_log) {
 }
 
 TEST(Driver, a_member_that_crashes_and_restarts_catches_up) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto leader = cluster.elect();
     const MemberId other{number(leader) % 3 + 1};
     cluster.propose(leader, "a");
@@ -517,7 +275,7 @@ TEST(Driver, a_member_that_crashes_and_restarts_catches_up) {
 }
 
 TEST(Driver, a_member_that_lags_behind_the_log_gets_the_snapshot) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto leader = cluster.elect();
     const MemberId other{number(leader) % 3 + 1};
     cluster.crash(other);
@@ -535,7 +293,7 @@ TEST(Driver, a_member_that_lags_behind_the_log_gets_the_snapshot) {
 }
 
 TEST(Driver, a_commit_can_be_announced_before_the_next_heartbeat) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto leader = cluster.elect();
     const MemberId other{number(leader) % 3 + 1};
     for (int i = 0; i < 200; ++i) cluster.tick();
@@ -550,7 +308,7 @@ TEST(Driver, a_commit_can_be_announced_before_the_next_heartbeat) {
 }
 
 TEST(Driver, a_leader_that_commits_before_its_own_disk_cuts_no_snapshot_ahead_of_it) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     const auto leader = cluster.elect();
     cluster.stall_disk(leader, true);
     cluster.propose(leader, "a");
@@ -565,17 +323,8 @@ TEST(Driver, a_leader_that_commits_before_its_own_disk_cuts_no_snapshot_ahead_of
 
 // A follower's life up to the point where the leader replaces what it is still writing.
 TEST(Driver, a_write_that_was_replaced_meanwhile_does_not_count) {
-    DriverOptions options;
-    options.id = one;
-    options.address = "host1";
-    Driver driver(options);
-    Effects start;
-    driver.start(1000ms,
-                 {{Term{1}, {}},
-                  {},
-                  Index{1},
-                  {entry_of(Term{1}, EntryType::configuration, encode_configuration(voters(3)))}},
-                 start);
+    OneOfThree member(Term{1});
+    auto& driver = member.driver;
     const auto append = [](Term term, MemberId from, const std::string& bytes) {
         const AppendEntries body{
             Index{1}, Term{1}, Index{1}, 1, {entry_of(term, EntryType::command, bytes)}};
@@ -601,20 +350,13 @@ TEST(Driver, a_write_that_was_replaced_meanwhile_does_not_count) {
 }
 
 TEST(Driver, each_configuration_of_a_message_is_told_to_the_engine_under_its_own_index) {
-    DriverOptions options;
-    options.id = one;
-    options.address = "host1";
-    Driver driver(options);
-    const auto configuration = [](std::size_t size) {
-        return entry_of(Term{1}, EntryType::configuration, encode_configuration(voters(size)));
-    };
-    Effects effects;
-    driver.start(1000ms, {{Term{1}, {}}, {}, Index{1}, {configuration(3)}}, effects);
+    OneOfThree member(Term{1});
+    auto& [driver, effects] = member;
     const AppendEntries body{Index{1},
                              Term{1},
                              Index{3},
                              2,
-                             {entry_of(Term{1}, EntryType::command, "a"), configuration(4)}};
+                             {entry_of(Term{1}, EntryType::command, "a"), configuration_of(4)}};
 
     ASSERT_TRUE(driver.receive(1001ms, {MemberId{2}, Term{1}, body}, effects));
 
@@ -626,18 +368,8 @@ TEST(Driver, each_configuration_of_a_message_is_told_to_the_engine_under_its_own
 }
 
 TEST(Driver, a_candidate_with_a_longer_log_learns_the_term_of_one_with_a_newer_term) {
-    DriverOptions options;
-    options.id = one;
-    options.address = "host1";
-    Driver driver(options);
-    Effects effects;
-    driver.start(1000ms,
-                 {{Term{2}, {}},
-                  {},
-                  Index{1},
-                  {entry_of(Term{1}, EntryType::configuration, encode_configuration(voters(3))),
-                   entry_of(Term{2}, EntryType::command, "more")}},
-                 effects);
+    OneOfThree member(Term{2}, {entry_of(Term{2}, EntryType::command, "more")});
+    auto& driver = member.driver;
     Effects suspicion;
     driver.suspect(1001ms, suspicion);
     const RequestVote ask{MemberId{2}, Index{1}, Term{1}, false, true};
@@ -655,7 +387,7 @@ TEST(Driver, a_candidate_with_a_longer_log_learns_the_term_of_one_with_a_newer_t
 }
 
 TEST(Driver, a_message_against_the_protocol_is_refused) {
-    Cluster cluster(3);
+    DriverCluster cluster(3);
     Effects effects;
     const Message from_nobody{MemberId{0}, Term{1}, RequestVoteResult{}};
     const Message from_itself{one, Term{1}, RequestVoteResult{}};
@@ -674,7 +406,7 @@ TEST(Driver, a_random_history_keeps_all_replicas_alike) {
             state = state * 1664525U + 1013904223U;
             return (state >> 8U) % below;
         };
-        Cluster cluster(3);
+        DriverCluster cluster(3);
         for (int round = 0; round < 60; ++round) {
             const MemberId victim{random(3) + 1};
             switch (random(4)) {
