@@ -22,6 +22,13 @@
 
 namespace support {
 
+inline unsigned number(dns::Rcode rcode) { return static_cast<unsigned>(rcode); }
+
+// RFC 8914, without a text.
+inline std::string option_of(dns::ExtendedError error) {
+    return {'\0', '\17', '\0', '\2', '\0', static_cast<char>(error)};
+}
+
 struct DnsFaceOptions {
     std::string domain = "roster.internal";
     std::vector<std::string> reverse = {"10.0.0.0/8", "fd00::/8"};
