@@ -2,7 +2,7 @@
 """The DNS face beside a bare echo, Knot, NSD and BIND: server CPU per query, and queries a second.
 
 usage: tests/bench/dns_bench.py [compare|tcp|churn|registrations|million|bomb] [--build build/release] [--seconds 5] [--rounds 3]
-                                [--servers echo,roster,knot,nsd,bind] [--rate QUERIES_PER_SECOND] [--changes PER_SECOND]
+                                [--servers echo,roster,knot,nsd,bind] [--rate QUERIES_PER_SECOND] [--changes PER_SECOND] [--smoke]
 
 compare  10,000 services of 3 instances, the same records in every server and the same query files (A, SRV, NXDOMAIN, a mix),
          once at a fixed rate for the CPU of a query and once as fast as it goes. The servers take turns in every round.
@@ -15,7 +15,8 @@ million  1,000,000 instances in 50,000 services: build, memory, and queries a se
 bomb     the time to the reply to 64 KiB of compression pointers, in a query, a NOTIFY and an UPDATE.
 
 One core serves and another asks (dnsperf). Needs the packages dnsperf, knot, nsd, bind9 for the servers that are compared; none
-of their services has to run. Everything is on loopback and stops by itself.
+of their services has to run. Everything is on loopback and stops by itself. --smoke is a short run of a mode that shows that it works
+(not of million, which takes what it takes); its figures mean nothing.
 """
 
 import argparse
@@ -45,6 +46,13 @@ def program(name):
     if not found:
         raise FileNotFoundError(f"{name} is not installed: apt-get install {PACKAGES[name]}")
     return found
+
+
+def built(build, name):
+    found = build / name
+    if not found.exists():
+        sys.exit(f"{found} is not there: cmake --preset release && cmake --build --preset release")
+    return str(found)
 
 
 def free_port():
@@ -172,13 +180,13 @@ class Server:
 
 
 def start_roster(folder, build, services=SERVICES, instances=INSTANCES, changes=0, browse="*", shape="bare"):
-    command = [str(build / "tests/bench/dns_face"), str(services), str(instances), str(changes), "127.0.0.1:0", browse, shape]
+    command = [built(build, "tests/bench/dns_face"), str(services), str(instances), str(changes), "127.0.0.1:0", browse, shape]
     return Server("roster", folder, command).wait(300)
 
 
 def start_echo(folder, build):
     port = free_port()
-    return Server("echo", folder, [str(build / "tests/bench/udp_echo"), str(port)], port).wait()
+    return Server("echo", folder, [built(build, "tests/bench/udp_echo"), str(port)], port).wait()
 
 
 def start_knot(folder, build):
@@ -240,6 +248,8 @@ def with_servers(names, folder, build, use):
                 running.append(STARTS[name](folder, build))
             except (FileNotFoundError, RuntimeError) as problem:
                 print(f"{name}: left out: {problem}")
+        if "roster" in names and not any(server.name == "roster" for server in running):
+            sys.exit("what is to be compared does not run")
         use(running)
     finally:
         for server in running:
@@ -289,7 +299,7 @@ def compare(options, folder):
 def fresh_connections(server, build, seconds):
     """(server CPU of a query in microseconds, queries a second, failed)"""
     before = server.cpu_seconds()
-    output = subprocess.run(["taskset", "-c", str(ASKING_CPU), str(build / "tests/bench/fresh_connections"), str(server.port),
+    output = subprocess.run(["taskset", "-c", str(ASKING_CPU), built(build, "tests/bench/fresh_connections"), str(server.port),
                              str(SERVICES), "100", str(seconds)], capture_output=True, text=True, timeout=seconds + 60, check=True).stdout
     answered, failed, rate = map(float, re.findall(r"\d+", output))
     return (server.cpu_seconds() - before) / max(answered, 1) * 1e6, rate, failed
@@ -359,7 +369,7 @@ def churn(options, folder):
 
 
 def agent_class(options):
-    os.environ.setdefault("ROSTER_BINARY", str(options.build / "roster"))
+    os.environ.setdefault("ROSTER_BINARY", built(options.build, "roster"))
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
     from roster import Agent  # It takes the binary from the environment.
     return Agent
@@ -370,7 +380,7 @@ def registrations(options, folder):
     Agent = agent_class(options)
     queries = write_queries(folder, 1000)["mix"]
     with Agent() as agent:
-        load = [str(options.build / "tests/bench/registration_load"), agent.coord, f"127.0.0.1:{agent.dns_port}",
+        load = [built(options.build, "tests/bench/registration_load"), agent.coord, f"127.0.0.1:{agent.dns_port}",
                 str(agent.process.pid), str(SERVICES), str(options.changes), str(options.seconds)]
         changing = subprocess.Popen(load, stdout=subprocess.PIPE, text=True)
         asking = None
@@ -461,7 +471,10 @@ def main():
     parser.add_argument("--changes", type=int, default=5_000, help="a second")
     parser.add_argument("--beside", type=int, default=20_000, help="queries a second beside the changes of registrations")
     parser.add_argument("--servers", type=lambda text: text.split(","), default=list(STARTS))
+    parser.add_argument("--smoke", action="store_true")
     options = parser.parse_args()
+    if options.smoke:
+        options.seconds, options.rounds, options.rate, options.changes, options.beside = 1, 1, 2_000, 500, 500
     options.build = options.build.resolve()
     try:
         program("dnsperf")
