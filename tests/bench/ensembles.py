@@ -21,9 +21,9 @@ sys.path += [str(pathlib.Path(__file__).resolve().parents[1] / "system"),
              str(pathlib.Path(__file__).resolve().parents[1] / "system/core")]
 
 import wire  # noqa: E402
-from apache_ensemble import ApacheEnsemble, free_ports  # noqa: E402
+from apache_ensemble import ApacheEnsemble  # noqa: E402
 from cluster import Server  # noqa: E402
-from roster import wait_until  # noqa: E402
+from roster import free_port, wait_until  # noqa: E402
 
 VALUE = b"x" * 100
 OPEN = [(31, b"world", b"anyone")]
@@ -206,7 +206,7 @@ class Etcd:
 
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roster-etcd-"))
-        ports = free_ports(6)
+        ports = [free_port() for _ in range(6)]
         members = ",".join(f"e{i}=http://127.0.0.1:{ports[2 * i + 1]}" for i in range(3))
         self.servers = [EtcdServer(self.directory, f"e{i}", ports[2 * i:2 * i + 2], members) for i in range(3)]
         for i in range(3):

@@ -8,17 +8,10 @@ import socket
 import subprocess
 import tempfile
 
-from roster import wait_until
+from roster import free_port, wait_until
 
-SMALL = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+SMALL = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.forceSync=no")
 JARS = ":".join(["/etc/zookeeper/conf", *map(str, pathlib.Path("/usr/share/java").glob("*.jar"))])
-
-
-def free_ports(count):
-    """Different ones: all are held until the last is known."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
 
 
 class Server:
@@ -72,7 +65,7 @@ class ApacheEnsemble:
 
     def __enter__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roster-ensemble-"))
-        ports = free_ports(9)
+        ports = [free_port() for _ in range(9)]
         members = "".join(f"server.{i + 1}=127.0.0.1:{ports[3 * i]}:{ports[3 * i + 1]};127.0.0.1:{ports[3 * i + 2]}\n"
                           for i in range(3))
         self.servers = [Server(self.directory, i + 1, ports[3 * i + 2], members, self.java) for i in range(3)]

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -173,10 +174,19 @@ class Sample:
         self.process.stdout.close()
 
 
+GIVEN = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """For a server that must be told one: another each time, and below those that the kernel gives to whoever takes any."""
+    while True:
+        port = random.randrange(16384, 32768)
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, contextlib.suppress(OSError):
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+            if port not in GIVEN:
+                GIVEN.add(port)
+                return port
 
 
 @contextlib.contextmanager
@@ -189,7 +199,7 @@ def zookeeper(settings=("tickTime=500", "minSessionTimeout=1000"), properties=()
         "maxClientCnxns=0\n4lw.commands.whitelist=*\n" + "".join(f"{setting}\n" for setting in settings))
     jars = ":".join(["/etc/zookeeper/conf", *map(str, pathlib.Path("/usr/share/java").glob("*.jar"))])
     with open(directory / "log", "w") as log:
-        server = subprocess.Popen(["java", "-Xmx512m", *(f"-D{text}" for text in properties), "-cp", jars,
+        server = subprocess.Popen(["java", "-Xmx512m", "-Dzookeeper.forceSync=no", *(f"-D{text}" for text in properties), "-cp", jars,
                                    "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(directory / "zoo.cfg")],
                                   stdout=log, stderr=log, cwd=directory)
 
