@@ -131,11 +131,9 @@ class Daemon:
 
 
 def is_listening(address, port=53):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        with contextlib.suppress(OSError):
-            probe.bind((address, port))
-            return False
-    return True
+    """For datagrams. It is looked up: who tried to bind there would be in the way of who is about to."""
+    number, = struct.unpack("=I", socket.inet_aton(address))
+    return f" {number:08X}:{port:04X} " in pathlib.Path("/proc/net/udp").read_text()
 
 
 class Upstream:
