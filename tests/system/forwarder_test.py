@@ -193,8 +193,8 @@ class Forwarder(unittest.TestCase):
         out = self.dig("alias.example")
 
         self.assertIn("flags: qr rd ra;", out)
-        self.assertRegex(out, r"alias\.example\.\s+300\s+IN\s+CNAME\s+www\.example\.")
-        self.assertRegex(out, r"www\.example\.\s+300\s+IN\s+A\s+192\.0\.2\.")
+        self.assertRegex(out, r"alias\.example\.\s+(300|2\d\d)\s+IN\s+CNAME\s+www\.example\.")
+        self.assertRegex(out, r"www\.example\.\s+(300|2\d\d)\s+IN\s+A\s+192\.0\.2\.")
         self.assertRegex(self.dig(WEB), r"flags: qr aa rd ra;")
         self.assertIn("status: NXDOMAIN", self.dig("no.example"))
         self.assertRegex(self.dig("no.example"), r"example\.\s+\d+\s+IN\s+SOA")
@@ -206,7 +206,7 @@ class Forwarder(unittest.TestCase):
         self.dig("ns.example")
         asked = self.metric("roster_dns_upstream_queries_total")
 
-        self.assertRegex(self.dig("NS.example"), r"NS\.example\.\s+3(600|599)\s+IN\s+A\s+192\.0\.2\.1")
+        self.assertRegex(self.dig("NS.example"), r"NS\.example\.\s+3(600|5\d\d)\s+IN\s+A\s+192\.0\.2\.1")
 
         self.assertEqual(self.metric("roster_dns_upstream_queries_total"), asked)
         self.assertGreaterEqual(self.metric("roster_dns_forward_hits_total"), 1)
@@ -325,7 +325,7 @@ class Loop(unittest.TestCase):
 
         # The first one's question went out before the second one was there; the second one's came back.
         wait_until("the loop is found", lambda: sum(self.metric("roster_dns_forward_loops_total", agent) for agent in agents) > 0)
-        self.assertTrue(any("leads back to this agent" in agent.log() for agent in agents))
+        wait_until("it is said", lambda: any("leads back to this agent" in agent.log() for agent in agents))
 
         for agent in agents:
             self.assertEqual(agent.dig("www.example", "A", "+time=5")[0], "SERVFAIL")
