@@ -75,7 +75,7 @@ class Sessions(ThreeServers):
                        for server in self.servers)
         self.assertEqual(modes, ["Mode: follower", "Mode: follower", "Mode: leader"])
         self.assertIn("zk_server_state\tleader", say(self.leader, b"mntr"))
-        self.assertIn("zk_synced_followers\t2", say(self.leader, b"mntr"))
+        wait_until("both have what it has", lambda: "zk_synced_followers\t2" in say(self.leader, b"mntr"))
         self.assertEqual(say(self.followers[0], b"isro"), "rw")
 
     def test_clients_can_read_who_the_members_are(self):
@@ -138,7 +138,8 @@ class Sessions(ThreeServers):
         client.send(wire.request(1, "create", (b"/gone", b"", OPEN, EPHEMERAL)))
         witness = self.client(witness_of)
         events = []
-        wait_until("it is seen", lambda: witness.exists("/gone", watch=events.append))
+        wait_until("it is seen", lambda: witness.exists("/gone"))
+        self.assertTrue(witness.exists("/gone", watch=events.append))
 
         owner.kill()
 
