@@ -40,7 +40,7 @@ class KazooCases:
         with contextlib.suppress(Exception):
             client.close()
 
-    def fragile(self, timeout=1.0):
+    def fragile(self, timeout=2.0):
         """A client behind a link of its own, with a short session."""
         link = Link(self.address)
         self.addCleanup(link.close)

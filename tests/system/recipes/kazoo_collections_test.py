@@ -103,7 +103,7 @@ class Cases(KazooCases):
         wait_until("who closed the session is gone", lambda: list(guests[0]) == ["one"], PATIENCE)
 
     def test_a_children_watch_goes_on_through_broken_connections_and_expired_sessions(self):
-        path, seen, watcher = self.path("kids"), queue.Queue(), self.fragile()
+        path, seen, watcher = self.path("kids"), queue.Queue(), self.fragile(4.0)
         self.client.ensure_path(path)
         watcher.ChildrenWatch(path, lambda children: seen.put(sorted(children)))
         self.assertEqual(seen.get(timeout=PATIENCE), [])
@@ -155,7 +155,7 @@ class Cases(KazooCases):
         wait_until("its new beginning is seen", lambda: seen.get(timeout=PATIENCE)[0] == b"4")
 
     def test_a_tree_cache_equals_the_tree_through_broken_connections_and_expired_sessions(self):
-        path, watcher, told = self.path("tree"), self.fragile(), queue.Queue()
+        path, watcher, told = self.path("tree"), self.fragile(4.0), queue.Queue()
         self.client.create(path + "/a/b", b"1", makepath=True)
         cache = TreeCache(watcher, path)
         self.addCleanup(cache.close)

@@ -179,7 +179,7 @@ class Cases(KazooCases):
             InThread(elections[name].run, lead, name)
             wait_until(f"{name} stands", lambda: name in elections["mortal"].contenders(), PATIENCE)
         self.assertEqual(elections["b"].contenders(), ["mortal", "b", "c"])
-        self.assertEqual(leaders, ["mortal"])
+        wait_until("the first leads", lambda: leaders == ["mortal"], PATIENCE)
 
         self.let_expire(mortal)
         wait_until("b leads", lambda: leaders == ["mortal", "b"], PATIENCE)
