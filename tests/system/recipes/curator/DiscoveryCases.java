@@ -47,7 +47,7 @@ public final class DiscoveryCases extends Cases {
 
         mortal.link.cut();
         waitUntil("none is cached", () -> cache.getInstances().isEmpty());
-        check(provider.getInstance() == null, "there is none to choose");
+        waitUntil("there is none to choose", () -> provider.getInstance() == null); // It has a cache of its own.
         mortal.link.mend();
         waitUntil("the first is registered again", () -> cache.getInstances().stream()
                 .map(ServiceInstance::getId).collect(Collectors.toSet()).equals(Set.of("one")));
