@@ -111,7 +111,7 @@ class CommandLine(unittest.TestCase):
         self.agent.put("/v1/agent/service/deregister/seen")
         hear(r"-.*127\.0\.0\.1:5")
         watch.send_signal(signal.SIGINT)
-        self.assertIn(watch.wait(5), (0, 130))
+        self.assertIn(watch.wait(20), (0, 130))
 
     def test_watch_runs_a_command_with_the_list_as_json(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -126,7 +126,7 @@ class CommandLine(unittest.TestCase):
                 return out.exists() and [entry["Service"]["Port"] for entry in json.loads(out.read_text())] == [6]
             wait_until("the command was told", told)
             watch.send_signal(signal.SIGINT)
-            watch.wait(5)
+            watch.wait(20)
 
     def test_colours_are_for_terminals_only(self):
         self.agent.put("/v1/agent/service/register", {"Name": "coloured", "Port": 4})

@@ -179,7 +179,7 @@ class Checks(unittest.TestCase):
         agent.start()
         wait_until("the script passes", lambda: agent.healthy_ports("job") == [1])
         (directory / "up").unlink()
-        wait_until("the script fails", lambda: agent.healthy_ports("job") == [], 6)
+        wait_until("the script fails", lambda: agent.healthy_ports("job") == [])
 
         refused = agent.request("PUT", "/v1/agent/service/register", {
             "Name": "bad", "Check": {"Args": ["/bin/true"], "Interval": "1s"}})

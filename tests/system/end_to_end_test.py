@@ -13,9 +13,10 @@ class EndToEnd:
     """What must hold on either core. `connect` is the ensemble, or None for the embedded core."""
 
     connect = None
+    session_timeout = "2s"
 
     def setUp(self):
-        self.agent = self.enterContext(Agent(connect=self.connect))
+        self.agent = self.enterContext(Agent(connect=self.connect, session_timeout=self.session_timeout))
 
     def register(self, service, **more):
         self.agent.put("/v1/agent/service/register", {"Name": service, **{"Port": 8080, **more}})
@@ -49,7 +50,7 @@ class EndToEnd:
 
             sample.kill()
 
-            wait_until("hello is out of DNS", lambda: self.agent.dig(name) == ("NOERROR", []), 5)
+            wait_until("hello is out of DNS", lambda: self.agent.dig(name) == ("NOERROR", []))
             self.assertEqual(self.agent.healthy_ports("hello"), [])
             check, = self.agent.get("/v1/health/checks/hello").json()
             self.assertEqual(check["Status"], "critical")
@@ -68,7 +69,7 @@ class EndToEnd:
 
         self.agent.put("/v1/agent/service/deregister/gone")
 
-        wait_until("it is gone", lambda: not self.agent.addresses("gone.service.roster.internal"), 5)
+        wait_until("it is gone", lambda: not self.agent.addresses("gone.service.roster.internal"))
         self.assertEqual(self.agent.get("/v1/health/service/gone").json(), [])
         self.assertEqual(self.agent.dig("never-registered.service.roster.internal")[0], "NXDOMAIN")
 
@@ -84,7 +85,7 @@ class EndToEnd:
 
         waiter = threading.Thread(target=wait_for_change)
         waiter.start()
-        wait_until("a query is parked", lambda: b"roster_http_waiting" in self.agent.get("/metrics").body)
+        wait_until("a query is parked", lambda: b"\nroster_http_waiting_queries 1\n" in self.agent.get("/metrics").body)
         self.register("other", Tags=["changed"])
         wait_until("other has changed", lambda: self.agent.get("/v1/catalog/service/other").json()[0]["ServiceTags"])
         self.assertEqual(woken, [])
@@ -108,22 +109,22 @@ class EndToEnd:
         self.assertEqual(self.agent.get("/v1/kv/app/name").status, 404)
 
     def test_a_ttl_check_passes_while_it_is_fed(self):
-        self.register("fed", Check={"TTL": "1s", "Status": "passing"})
+        self.register("fed", Check={"TTL": "2s", "Status": "passing"})
         wait_until("it is there", lambda: self.agent.addresses("fed.service.roster.internal"))
 
-        wait_until("its time to live ran out", lambda: not self.agent.addresses("fed.service.roster.internal"), 5)
+        wait_until("its time to live ran out", lambda: not self.agent.addresses("fed.service.roster.internal"))
         self.agent.put("/v1/agent/check/pass/service:fed")
 
-        wait_until("it passes again", lambda: self.agent.addresses("fed.service.roster.internal"), 5)
+        wait_until("it passes again", lambda: self.agent.addresses("fed.service.roster.internal"))
 
     def test_maintenance_takes_an_instance_out(self):
         self.register("web")
         wait_until("it is there", lambda: self.agent.addresses("web.service.roster.internal"))
 
         self.agent.put("/v1/agent/service/maintenance/web?enable=true&reason=upgrade")
-        wait_until("it is out", lambda: not self.agent.addresses("web.service.roster.internal"), 5)
+        wait_until("it is out", lambda: not self.agent.addresses("web.service.roster.internal"))
         self.agent.put("/v1/agent/service/maintenance/web?enable=false")
-        wait_until("it is back", lambda: self.agent.addresses("web.service.roster.internal"), 5)
+        wait_until("it is back", lambda: self.agent.addresses("web.service.roster.internal"))
 
     def test_a_second_agent_sees_it_and_sees_it_go_with_its_agent(self):
         connect = self.connect or self.agent.coord
@@ -136,9 +137,9 @@ class EndToEnd:
             second.kill()
 
             killed = time.monotonic()
-            wait_until("it goes with the session", lambda: self.agent.healthy_ports("far") == [], 8)
+            wait_until("it goes with the session", lambda: self.agent.healthy_ports("far") == [])
             self.assertGreater(time.monotonic() - killed, 0.5)
-            wait_until("its node goes too", lambda: len(self.agent.get("/v1/catalog/nodes").json()) == 1, 5)
+            wait_until("its node goes too", lambda: len(self.agent.get("/v1/catalog/nodes").json()) == 1)
 
     def test_terminated_it_leaves_at_once(self):
         connect = self.connect or self.agent.coord
@@ -148,7 +149,7 @@ class EndToEnd:
 
             self.assertEqual(second.terminate(), 0)
 
-            wait_until("it is gone at once", lambda: self.agent.healthy_ports("far") == [], 2)
+            wait_until("it is gone long before its session could expire", lambda: self.agent.healthy_ports("far") == [])
 
     def test_told_twice_at_once_as_by_timeout_it_leaves_in_order(self):
         with Agent() as agent:

@@ -37,6 +37,8 @@ class Lookups:
 
 
 class OnThreeServers(EndToEnd, unittest.TestCase):
+    session_timeout = "10s"  # An election must not outlast it.
+
     @classmethod
     def setUpClass(cls):
         cls.ensemble = cls.enterClassContext(ApacheEnsemble())
