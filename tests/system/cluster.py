@@ -77,6 +77,10 @@ peer_plain = true
             return {}
         return {name: float(value) for name, value in re.findall(r"^(\w+) ([0-9.e+-]+)$", text, re.M)}
 
+    def metric(self, name):
+        """Of one that runs, however long it takes to say so."""
+        return wait_until(f"{self.name} can be asked", self.metrics)[name]
+
     def refused(self, reason):
         text = self.request("GET", "/metrics", timeout=2).body.decode()
         return float(re.search(rf'^roster_raft_peer_refused_total{{reason="{reason}"}} (\S+)', text, re.M)[1])

@@ -46,7 +46,7 @@ class FullDisks(ThreeMachines):
         with self.load() as load:
             self.fill(full, 8 * MIB)
             self.wait_for_writes(load, 300, writers=[load.writers[self.servers.index(server)] for server in (leader, other)])
-            self.assertTrue(leader.leads())
+            self.assertTrue(leader.metric("roster_raft_leader"))
             self.make_room(full)
 
     def refuse_until_there_is_room(self, full):
@@ -59,7 +59,7 @@ class FullDisks(ThreeMachines):
             acknowledged = load.acknowledged()
             self.assertTrue(self.client(full[0]).get_children("/"))
             self.assertEqual(load.acknowledged(), acknowledged)
-            self.assertTrue(leader.leads())
+            self.assertTrue(leader.metric("roster_raft_leader"))
             for server in full:
                 self.make_room(server)
 

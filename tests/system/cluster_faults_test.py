@@ -21,7 +21,7 @@ class Death(ThreeMachines):
         with self.load() as load:
             victim.kill()
             self.wait_for_writes(load, 300)
-            self.assertTrue(leader.leads())
+            self.assertTrue(leader.metric("roster_raft_leader"))
             victim.start()
 
     def test_the_leader_is_killed(self):
@@ -69,7 +69,7 @@ class Standstill(ThreeMachines):
         with self.load() as load:
             self.stop(victim)
             self.wait_for_writes(load, 300, writers=[load.writers[self.servers.index(other)] for other in self.others(victim)])
-            self.assertTrue(leader.leads())
+            self.assertTrue(leader.metric("roster_raft_leader"))
             self.go_on(victim)
 
 
@@ -94,7 +94,8 @@ class Registrations(ThreeMachines):
         for server in rest:
             wait_until(f"{server.name} answers it no more", lambda server=server: self.answers(server, ["here"]) == [])
         self.assertGreater(time.monotonic() - killed, SESSION_TIMEOUT / 2)
-        self.assertLess(time.monotonic() - killed, SESSION_TIMEOUT + 3)
+        # On a machine that stands still for a moment another may come to lead, and gives each session its full time.
+        self.assertLess(time.monotonic() - killed, 2 * SESSION_TIMEOUT + 3)
         self.assertEqual(client.client_id[0], session)
         client.create("/goes-on")
 

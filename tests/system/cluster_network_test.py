@@ -35,16 +35,16 @@ class Partition(ThreeMachines):
     def check_that_it_goes_on_answering(self, alone):
         wait_until("it says that nobody is known to lead",
                    lambda: alone.request("GET", "/v1/status/leader").json() == "")
-        wait_until("it serves no clients", lambda: alone.metrics()["roster_coord_serving"] == 0)
+        wait_until("it serves no clients", lambda: alone.metric("roster_coord_serving") == 0)
         reply = wait_until("it says that it is out of touch", lambda: self.of_the_past(alone), 20)
         self.assertEqual([entry["Service"]["Port"] for entry in reply.json()], [7070])
-        stale = alone.metrics()["roster_dns_stale_total"]
+        stale = alone.metric("roster_dns_stale_total")
         rcode, answer = alone.dig("before.service.roster.internal", "SRV")
         self.assertEqual(rcode, "NOERROR")
         self.assertIn("7070", answer)
         self.assertIn(STALE_ANSWER, answer)
         self.assertIn(STALE_NXDOMAIN, alone.dig("nobody.service.roster.internal")[1])
-        self.assertEqual(alone.metrics()["roster_dns_stale_total"], stale + 2)
+        self.assertEqual(alone.metric("roster_dns_stale_total"), stale + 2)
 
     @staticmethod
     def of_the_past(server):
@@ -120,13 +120,13 @@ class Partition(ThreeMachines):
         leader = self.leader()
         deaf = self.others(leader)[0]
         with self.load() as load:
-            term = leader.metrics()["roster_raft_term"]
+            term = leader.metric("roster_raft_term")
             self.machine[deaf].deafen(*self.machines_of(self.others(deaf)))
-            wait_until("it has lost the leader", lambda: deaf.metrics()["roster_coord_serving"] == 0)
+            wait_until("it has lost the leader", lambda: deaf.metric("roster_coord_serving") == 0)
             self.wait_for_writes(load, 150, writers=self.writers_of(load, self.others(deaf)))
             self.heal()
-            wait_until("it has found the leader", lambda: deaf.metrics()["roster_coord_serving"] == 1, 30)
-            self.assertEqual(leader.metrics()["roster_raft_term"], term)
+            wait_until("it has found the leader", lambda: deaf.metric("roster_coord_serving") == 1, 30)
+            self.assertEqual(leader.metric("roster_raft_term"), term)
 
     def test_a_follower_that_does_not_hear_the_leader_gets_along(self):
         leader = self.leader()

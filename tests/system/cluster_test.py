@@ -51,7 +51,7 @@ class OnLoopback(Cluster):
         old.start()
         self.wait_for_links(self.servers, 2)
         wait_until("it has caught up", lambda: old.metrics().get("roster_raft_applied_index", 0)
-                   >= leader.metrics()["roster_raft_applied_index"])
+                   >= leader.metric("roster_raft_applied_index"))
         self.assertEqual(len([server for server in self.servers if server.leads()]), 1)
 
     def test_all_of_them_killed_at_once_come_back_as_the_same_cluster(self):
@@ -88,7 +88,7 @@ class OnLoopback(Cluster):
             return [log.read_text() for log in directory.glob("*.log")]
 
         wait_until("one of them leads", lambda: any("role=leader" in log for log in logs()))
-        wait_until("all are linked", lambda: [log.count("peer linked") for log in logs()] == [2, 2, 2])
+        wait_until("all are linked", lambda: [log.count("peer linked") >= 2 for log in logs()] == [True] * 3)
         example.terminate()
         example.wait(20)
         self.assertFalse(directory.exists())
@@ -146,7 +146,7 @@ class OnLoopback(Cluster):
             server.start()
         leader = self.wait_for_leader(self.servers)
         self.wait_for_links(self.servers, 2)
-        term = leader.metrics()["roster_raft_term"]
+        term = leader.metric("roster_raft_term")
         host, port = leader.peer_address.split(":")
         for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, os.urandom(4096), b"\x10\x00\x00\x00\x01RSTRPEER\x01\x00"):
             with socket.create_connection((host, int(port)), 5) as stranger, contextlib.suppress(ConnectionResetError):
@@ -155,9 +155,9 @@ class OnLoopback(Cluster):
                 while stranger.recv(4096):
                     pass
 
-        self.assertGreaterEqual(leader.refused("malformed"), 2)
-        self.assertTrue(leader.leads())
-        self.assertEqual(leader.metrics()["roster_raft_term"], term)
+        wait_until("it is counted", lambda: leader.refused("malformed") >= 2)
+        self.assertTrue(leader.metric("roster_raft_leader"))
+        self.assertEqual(leader.metric("roster_raft_term"), term)
         self.create(leader, "/still")
 
 

@@ -29,7 +29,7 @@ class ThreeServers(Operators):
 
     def await_all_that(self, server, leader):
         wait_until("it has all", lambda: server.metrics().get("roster_raft_applied_index", 0)
-                   >= leader.metrics()["roster_raft_applied_index"])
+                   >= leader.metric("roster_raft_applied_index"))
 
 
 class Members(ThreeServers):
@@ -134,7 +134,7 @@ class Members(ThreeServers):
         self.assertIn("leadership handed over", leader.log())
         left = [server for server in self.servers if server is not leader]
         # Nobody had to miss it: no link was lost before another led, and no time-out passed.
-        self.assertEqual([server.metrics()["roster_raft_suspicions_total"] for server in left], [0, 0])
+        self.assertEqual([server.metric("roster_raft_suspicions_total") for server in left], [0, 0])
         self.assertEqual(len(client.get_children("/written")), len(pauses))
         print(f"longest pause {max(pauses) * 1000:.0f} ms", end=" ", flush=True)
 
@@ -185,10 +185,10 @@ class Clients(ThreeServers):
         self.assertNotEqual(registered[0], 0)
 
         def losses():
-            return agent.metrics()["roster_client_connection_losses_total"]
+            return agent.metric("roster_client_connection_losses_total")
         for server in self.servers:  # It is connected to one of them.
             server.kill()
-            wait_until("it is connected", lambda: agent.metrics()["roster_client_connects_total"] > losses())
+            wait_until("it is connected", lambda: agent.metric("roster_client_connects_total") > losses())
             self.assertEqual(owner(), registered)
             server.start()
             self.wait_for_links(self.servers, 2)
