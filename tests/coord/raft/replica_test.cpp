@@ -30,8 +30,8 @@ TEST(Replica, everybody_learns_who_leads_and_when_he_has_all_that_was_committed_
 
 TEST(Replica, a_follower_hears_of_a_commit_before_the_next_heartbeat) {
     auto options = ListCluster::quick();
-    options.heartbeat = 500ms;
-    options.election_timeout = 600ms;
+    options.heartbeat = 1500ms;
+    options.election_timeout = 1600ms;
     ListCluster cluster(3, options);
     for (const auto& item : numbered(5)) cluster.propose(item);
     ASSERT_TRUE(cluster.all_have(numbered(5)));
@@ -40,7 +40,7 @@ TEST(Replica, a_follower_hears_of_a_commit_before_the_next_heartbeat) {
     cluster.propose("last");
     ASSERT_TRUE(cluster.until([&] { return cluster.at(cluster.follower()).items.size() == 6; }));
 
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, 250ms);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 1000ms);
 }
 
 TEST(Replica, a_leader_whose_links_close_is_replaced_long_before_the_election_timeout) {
