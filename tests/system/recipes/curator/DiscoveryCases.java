@@ -35,7 +35,10 @@ public final class DiscoveryCases extends Cases {
                 .providerStrategy(new RoundRobinStrategy<>()).build());
         provider.start();
         checkEqual(Set.copyOf(reader.queryForNames()), Set.of("web"));
-        checkEqual(reader.queryForInstance("web", "one").getPayload(), Map.of("rack", "one"));
+        waitUntil("it is found", () -> { // Told of its connection only now, Curator may delete and create it again.
+            final ServiceInstance<Map> one = reader.queryForInstance("web", "one");
+            return one != null && one.getPayload().equals(Map.of("rack", "one"));
+        });
 
         final ServiceInstance<Map> second = instance("two", 2);
         registrar.registerService(second);
