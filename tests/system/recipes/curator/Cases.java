@@ -34,6 +34,7 @@ abstract class Cases implements AutoCloseable {
     }
 
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private final Deque<Link> links = new ArrayDeque<>();
     String address;
     String root;
 
@@ -61,7 +62,8 @@ abstract class Cases implements AutoCloseable {
     }
 
     private Fragile behindLink(int sessionMs) throws Exception {
-        final Fragile fragile = new Fragile(keep(new Link(address)), sessionMs);
+        links.add(keep(new Link(address)));
+        final Fragile fragile = new Fragile(links.getLast(), sessionMs);
         started(fragile.client);
         await(fragile, ConnectionState.CONNECTED);
         return fragile;
@@ -142,6 +144,7 @@ abstract class Cases implements AutoCloseable {
 
     @Override
     public void close() throws Exception {
+        links.forEach(Link::mend); // Or a case that failed behind a cut one would try to say goodbye for an hour.
         while (!opened.isEmpty()) opened.pop().close();
     }
 }
