@@ -345,11 +345,12 @@ coord::Task<void> TcpListener::State::exchange(const std::shared_ptr<Connection>
         if (n == 0) break;
         connection->received.append(Octets(chunk).first(n));
     }
-    // A client may say that it is done and still wait for its replies (RFC 7766 §6.2.3).
-    while (connection->forwarded > 0 && connection->socket.is_open() && responder != nullptr) {
-        co_await connection->change();
+    // A client may say that it is done and still wait for its replies (RFC 7766 §6.2.3): for those
+    // to come, and for one that is on its way.
+    while (connection->socket.is_open() && responder != nullptr) {
         const bool sent = co_await flush(connection, alive);
-        if (!sent) co_return;
+        if (!sent || connection->forwarded == 0) co_return;
+        co_await connection->change();
     }
 }
 

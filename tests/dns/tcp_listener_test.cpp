@@ -8,6 +8,7 @@
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <functional>
@@ -409,11 +410,14 @@ protected:
         message.bytes[1] = static_cast<std::uint8_t>(id);
         return framed(message);
     }
-    // Replies to the oldest as the forwarder does, with what was asked.
-    void reply() {
+    // Replies to the oldest as the forwarder does, with what was asked, and zeros up to a size.
+    void reply(std::size_t bytes_min = 0) {
         const auto* query = queue.front();
         ASSERT_NE(query, nullptr);
-        query->source->reply(*query, Octets(query->head).first(query->head_bytes));
+        std::vector<std::uint8_t> message(query->head.begin(),
+                                          query->head.begin() + query->head_bytes);
+        message.resize(std::max(message.size(), bytes_min));
+        query->source->reply(*query, message);
         queue.pop();
     }
 
@@ -448,6 +452,19 @@ TEST_F(TcpForwarding, a_client_that_closed_its_side_still_gets_what_was_forwarde
 
     run_until([&] { return client->closed; });
     EXPECT_EQ(client->count(), 1U);
+}
+
+TEST_F(TcpForwarding, a_client_that_closed_its_side_still_gets_what_is_on_its_way) {
+    auto client = connect();
+    for (unsigned id = 0; id < 90; ++id) send(*client, of_others(id));
+    run_until([&] { return listener->counters().forwarded.value() == 90; });
+
+    // More than the kernel takes at once.
+    for (int i = 0; i < 90; ++i) reply(65'000);
+    client->socket.shutdown(tcp::socket::shutdown_send);
+
+    run_until([&] { return client->closed; });
+    EXPECT_EQ(client->received.size(), 90U * (2 + 65'000));
 }
 
 TEST_F(TcpForwarding, a_client_that_left_is_not_missed) {
