@@ -18,6 +18,9 @@
 #if defined(__SANITIZE_THREAD__)
 extern "C" void __tsan_acquire(void* address);
 extern "C" void __tsan_release(void* address);
+// What it allocates on one thread and frees on another is its own affair.
+extern "C" const char* __tsan_default_suppressions();
+extern "C" const char* __tsan_default_suppressions() { return "race:liburcu-qsbr.so\n"; }
 #else
 static void __tsan_acquire(void*) {}
 static void __tsan_release(void*) {}

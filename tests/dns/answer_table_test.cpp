@@ -12,13 +12,6 @@
 #include <thread>
 #include <vector>
 
-// What liburcu allocates on one thread and frees on another is its own affair: ThreadSanitizer does
-// not see the fences between. Our own memory is annotated in answer_table.cpp.
-extern "C" const char* __tsan_default_suppressions();
-extern "C" const char* __tsan_default_suppressions() {
-    return "race:liburcu-qsbr.so\nrace:liburcu-cds.so\n";
-}
-
 namespace dns {
 namespace {
 
