@@ -98,7 +98,7 @@ public:
     }
     void process(int socket, std::uint32_t events) {
         // An error of the socket is told once, and has to be told to c-ares.
-        if ((events & EPOLLERR) == 0 && take_bare_format_error(socket)) return;
+        if ((events & EPOLLERR) == 0 && take_bare_error(socket)) return;
         const bool readable = (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
         const bool writable = (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0;
         ares_process_fd(
@@ -135,12 +135,12 @@ private:
 
     // c-ares passes over every reply that does not repeat the question. (Over TCP as well; but whom we
     // ask there has answered over UDP before.)
-    bool take_bare_format_error(int socket) {
+    bool take_bare_error(int socket) {
         if (is_tcp_) return false;
         std::array<std::uint8_t, header_bytes + 1> head{};
         const auto n = ::recv(socket, head.data(), head.size(), MSG_PEEK | MSG_DONTWAIT);
         const auto message = Octets(head).first(n > 0 ? static_cast<std::size_t>(n) : 0);
-        if (!is_bare_format_error(message, id_)) return false;
+        if (!is_bare_error(message, id_)) return false;
         finish({attempt_, true, {message.begin(), message.end()}});
         return true;
     }

@@ -267,7 +267,7 @@ private:
 
 // The header and the question, which are looked at before anything else is. TC is believed then.
 UpstreamFault check_question(Octets message, const UpstreamQuestion& asked, bool& kept_case) {
-    if (is_bare_format_error(message, asked.id)) {
+    if (is_bare_error(message, asked.id)) {
         return asked.edns ? UpstreamFault::no_edns : UpstreamFault::failed;
     }
     const std::size_t end = header_bytes + asked.name.size() + 4;
@@ -309,9 +309,11 @@ std::vector<std::uint8_t> make_upstream_query(const UpstreamQuestion& question) 
     return query;
 }
 
-bool is_bare_format_error(Octets message, std::uint16_t id) {
-    return message.size() == header_bytes && read_u16(message, 0) == id &&
-           (message[2] & 0xF8U) == 0x80 && (message[3] & 0x0FU) == 1 && read_u16(message, 4) == 0;
+bool is_bare_error(Octets message, std::uint16_t id) {
+    if (message.size() != header_bytes || read_u16(message, 0) != id) return false;
+    const auto rcode = static_cast<Rcode>(message[3] & 0x0FU);
+    return (message[2] & 0xF8U) == 0x80 && read_u16(message, 4) == 0 &&
+           (rcode == Rcode::format_error || rcode == Rcode::not_implemented);
 }
 
 UpstreamReply
@@ -333,8 +335,10 @@ read_upstream_reply(Octets message, const UpstreamQuestion& asked, const ReplyRu
     }
     if (rcode != static_cast<unsigned>(Rcode::no_error) &&
         rcode != static_cast<unsigned>(Rcode::name_error)) {
-        reply.fault = UpstreamFault::failed;
         reply.answer.rcode = static_cast<Rcode>(rcode);
+        // FORMERR that repeats the question does not come so far: c-ares asks again without OPT.
+        const bool knows_no_opt = reply.answer.rcode == Rcode::not_implemented && !parsed->opt;
+        reply.fault = asked.edns && knows_no_opt ? UpstreamFault::no_edns : UpstreamFault::failed;
         reply.answer.why = why;
         return reply;
     }

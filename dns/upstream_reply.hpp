@@ -33,8 +33,9 @@ struct UpstreamQuestion {
 
 std::vector<std::uint8_t> make_upstream_query(const UpstreamQuestion& question);
 
-// FORMERR without a question: many a server says so that does not know OPT (RFC 6891 §7).
-bool is_bare_format_error(Octets message, std::uint16_t id);
+// FORMERR or NOTIMP without a question: many a server says so that does not know OPT (RFC 6891 §7,
+// and RFC 2671 §5.3 before it).
+bool is_bare_error(Octets message, std::uint16_t id);
 
 enum class UpstreamFault {
     none,        // NOERROR or NXDOMAIN

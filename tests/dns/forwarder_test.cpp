@@ -240,9 +240,11 @@ TEST_F(Forwarding, speaks_to_servers_that_know_no_edns) {
 }
 
 TEST_F(Forwarding, speaks_to_servers_that_know_no_edns_and_repeat_no_question) {
-    FakeUpstream upstream([](const auto& query, bool) {
+    constexpr std::uint8_t not_implemented = 4;
+    std::atomic<std::uint8_t> rcode = 1;  // FORMERR
+    FakeUpstream upstream([&](const auto& query, bool) {
         const bool has_opt = query[11] != 0;
-        const Octet bare{query[0], query[1], 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+        const Octet bare{query[0], query[1], 0x80, rcode, 0, 0, 0, 0, 0, 0, 0, 0};
         return std::vector<Octet>{has_opt ? bare : address_for(query)};
     });
     open({upstream.address()}, {.timeout = std::chrono::seconds(30)});
@@ -251,6 +253,12 @@ TEST_F(Forwarding, speaks_to_servers_that_know_no_edns_and_repeat_no_question) {
 
     EXPECT_EQ(listener.wait_for(1)[0].data(), std::vector<std::string>{"1.2.3.4"});
     EXPECT_EQ(upstream.queries(), 2U);
+
+    rcode = not_implemented;
+    ask("mail.example");
+
+    EXPECT_EQ(listener.wait_for(2)[1].data(), std::vector<std::string>{"1.2.3.4"});
+    EXPECT_EQ(upstream.queries(), 4U);
 }
 
 TEST_F(Forwarding, asks_another_server_when_one_is_silent_fails_or_is_not_there) {

@@ -74,18 +74,35 @@ TEST(UpstreamQuery, is_the_bare_question_for_servers_without_edns) {
     EXPECT_FALSE(read.has_opt);
 }
 
-TEST(UpstreamReply, that_is_the_header_of_a_format_error_knows_no_edns) {
+TEST(UpstreamReply, that_is_the_header_of_an_error_knows_no_edns) {
     auto asked = asking("www.example");
     support::Message bare{{0, 0, 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0}};
     bare.bytes[0] = static_cast<std::uint8_t>(asked.id >> 8U);
     bare.bytes[1] = static_cast<std::uint8_t>(asked.id);
 
     EXPECT_EQ(read(bare, asked).fault, UpstreamFault::no_edns);
+    bare.bytes[3] = 0x84;  // NOTIMP
+    EXPECT_EQ(read(bare, asked).fault, UpstreamFault::no_edns);
+    bare.bytes[3] = 0x82;  // SERVFAIL says nothing of EDNS.
+    EXPECT_EQ(read(bare, asked).fault, UpstreamFault::malformed);
+    bare.bytes[3] = 0x81;
     asked.edns = false;
     EXPECT_EQ(read(bare, asked).fault, UpstreamFault::failed);
     ++asked.id;
     EXPECT_EQ(read(bare, asked).fault, UpstreamFault::malformed) << "another's";
-    EXPECT_FALSE(is_bare_format_error(answer_to(asked, 1).bytes, asked.id)) << "with its question";
+    EXPECT_FALSE(is_bare_error(answer_to(asked, 1).bytes, asked.id)) << "with its question";
+}
+
+TEST(UpstreamReply, that_implements_nothing_until_asked_without_opt_knows_no_edns) {
+    auto asked = asking("www.example");
+    auto reply = answer_to(asked, 4);
+    EXPECT_EQ(read(reply, asked).fault, UpstreamFault::no_edns);
+
+    asked.edns = false;
+    EXPECT_EQ(read(reply, asked).fault, UpstreamFault::failed);
+    asked.edns = true;
+    reply.with_opt(1232, 0);
+    EXPECT_EQ(read(reply, asked).fault, UpstreamFault::failed) << "it knows OPT";
 }
 
 TEST(UpstreamReply, is_read_with_its_records_and_its_time) {
