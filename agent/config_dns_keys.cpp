@@ -18,11 +18,18 @@ bool is_algorithm(std::string_view text) {
     return std::find(known.begin(), known.end(), text) != known.end();
 }
 
+// "*", or labels that a name below the domain can have, the first of which may be "*".
 bool is_update_pattern(std::string_view text) {
+    constexpr std::size_t label_bytes_max = 63;
     if (text == "*") return true;
     if (text.starts_with("*.")) text.remove_prefix(2);
-    return !text.empty() && text.find('*') == std::string_view::npos && !text.ends_with('.') &&
-           !text.starts_with('.');
+    if (text.find_first_of("* ") != std::string_view::npos) return false;
+    for (;;) {
+        const auto label = text.substr(0, text.find('.'));
+        if (label.empty() || label.size() > label_bytes_max) return false;
+        if (label.size() == text.size()) return true;
+        text.remove_prefix(label.size() + 1);
+    }
 }
 
 std::string without_space(std::string text) {

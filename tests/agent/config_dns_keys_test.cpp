@@ -96,7 +96,9 @@ TEST(ConfigDnsKeys, that_nobody_has_and_patterns_that_are_none_are_told) {
               Lines{"2: \"key\" must be the name of a dns.key, found the string \"k\""});
     EXPECT_EQ(wrong(key + "key = \"k\""), Lines{"4: a dns.update needs \"names\""});
     EXPECT_EQ(wrong(key + "names = \"*\""), Lines{"4: a dns.update needs a \"key\""});
-    for (const auto* names : {"", "a.*", "*a", "a.", ".a", "*.", "**"}) {
+    const std::string long_label(64, 'x');
+    for (const auto* names :
+         {"", "a.*", "*a", "a.", ".a", "*.", "**", "a..b", "*..a", "a b", long_label.c_str()}) {
         EXPECT_EQ(wrong(key + "key = \"k\"\nnames = \"" + names + "\"").size(), 1U) << names;
     }
 }

@@ -43,6 +43,10 @@ TEST(ConfigDnsTransfer, that_is_wrong_is_told_with_its_line) {
     EXPECT_EQ(wrong("[[dns.transfer]]"),
               Lines{"1: a dns.transfer needs \"to\": the networks of the secondaries"});
     EXPECT_EQ(wrong("[[dns.transfer]]\nto = [\"ns2\"]").size(), 2U);
+    for (const auto* notify : {"10.0.0.53", "10.0.0.53:0", "ns2:53"}) {
+        const std::string rule = "[[dns.transfer]]\nto = [\"10.0.0.53/32\"]\n";
+        EXPECT_EQ(wrong(rule + "notify = [\"" + notify + "\"]").size(), 1U) << notify;
+    }
 }
 
 }  // namespace
