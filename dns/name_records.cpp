@@ -90,7 +90,7 @@ NameRecords::NameRecords(Compilation& compilation, std::chrono::seconds ttl)
     : compilation_(compilation), ttl_(count_of(ttl)) {}
 
 void NameRecords::add_address(const std::string& text, std::uint16_t weight) {
-    if (const auto ip = parse_ip(text)) {
+    if (const auto ip = parse_host_ip(text)) {
         add(ip->is_v4() ? Slot::a : Slot::aaaa,
             ip->is_v4() ? rr::a : rr::aaaa,
             ip->octets(),

@@ -1,13 +1,14 @@
 #include "dns/reverse_names.hpp"
 
 #include "dns/name_records.hpp"
+#include "dns/target.hpp"
 
 #include <utility>
 
 namespace dns {
 
 void ReverseNames::collect(std::string_view address, std::set<IpAddress>& addresses) const {
-    const auto ip = parse_ip(address);
+    const auto ip = parse_host_ip(address);
     if (ip && compilation_.grammar.is_ours(*ip)) addresses.insert(*ip);
 }
 

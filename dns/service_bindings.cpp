@@ -26,7 +26,8 @@ bool are_alike(const Selection& selection) {
     const Selected* one = nullptr;
     for (const auto& selected : selection.instances) {
         if (!selected.first) continue;
-        if (!selected.candidate->binding || !parse_ip(selected.instance->address())) return false;
+        if (!selected.candidate->binding || !parse_host_ip(selected.instance->address()))
+            return false;
         if (one == nullptr) one = &selected;
         if (selected.candidate->binding != one->candidate->binding) return false;
         if (port_of(selected) != port_of(*one)) return false;

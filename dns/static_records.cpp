@@ -2,6 +2,7 @@
 
 #include "dns/address.hpp"
 #include "dns/query.hpp"
+#include "dns/target.hpp"
 
 #include <algorithm>
 #include <set>
@@ -74,7 +75,7 @@ compile(const agent::DnsRecordConfig& record, const Grammar& grammar, std::chron
     AnswerBuilder cname;
     AnswerBuilder txt;
     for (const auto& address : record.addresses) {
-        const auto ip = parse_ip(address);
+        const auto ip = parse_host_ip(address);
         if (!ip) refuse(record, "\"" + address + "\" is no address");
         (ip->is_v4() ? a : aaaa).add(ip->is_v4() ? rr::a : rr::aaaa, seconds, ip->octets());
     }

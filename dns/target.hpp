@@ -15,6 +15,11 @@
 
 namespace dns {
 
+// An IPv4 address that is mapped into IPv6 (RFC 4291 §2.5.5.2) is that IPv4 address, to which
+// connect() goes too.
+std::optional<IpAddress> parse_host_ip(std::string_view text);
+bool is_mapped(const IpAddress& address);
+
 // A name fit for hosts, in wire form.
 std::optional<Labels> parse_hostname(std::string_view text);
 

@@ -1,5 +1,7 @@
 #include "dns/update_transaction.hpp"
 
+#include "dns/target.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -126,13 +128,16 @@ Rcode UpdateTransaction::apply_one(const UpdateEntry& entry,
     return Rcode::no_error;
 }
 
-bool UpdateTransaction::can_hold(const UpdateEntry& entry) {
+bool UpdateTransaction::can_hold(const UpdateEntry& entry) const {
     const auto& record = entry.record;
     if (record.rdata.size() > update_rdata_bytes_max) return false;
     if (entry.target.kind == Kind::name) return is_name_type(record.type);
-    // A port of 0 would be none.
+    // A port of 0 would be none; an address mapped into IPv6 would be answered as A.
     const bool has_port = record.type != rr::srv || read_u16(octets(record.rdata), 4) != 0;
-    return is_service_type(record.type) && has_port;
+    const auto ip = record.type == rr::aaaa  ? ip_of(record.rdata)
+                    : record.type == rr::srv ? zone_.address_of(record.rdata)
+                                             : std::nullopt;
+    return is_service_type(record.type) && has_port && !(ip && is_mapped(*ip));
 }
 
 // RFC 2136 §3.4.2.2.

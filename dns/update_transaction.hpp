@@ -53,7 +53,7 @@ private:
     is_same(const ZoneRecord& record, std::uint16_t type, const std::string& canonical) const;
     [[nodiscard]] Rcode check_one(const UpdateEntry& entry) const;
     [[nodiscard]] Rcode check_sets(const std::vector<UpdateEntry>& prerequisites) const;
-    [[nodiscard]] static bool can_hold(const UpdateEntry& entry);
+    [[nodiscard]] bool can_hold(const UpdateEntry& entry) const;
     Rcode apply_one(const UpdateEntry& entry, const TsigKey& key, std::chrono::seconds lease);
     Rcode add(const UpdateEntry& entry, const TsigKey& key, std::chrono::seconds lease);
     Rcode remove_record(const UpdateEntry& entry);

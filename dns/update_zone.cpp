@@ -2,6 +2,7 @@
 
 #include "dns/address.hpp"
 #include "dns/answer.hpp"
+#include "dns/target.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -19,13 +20,6 @@ constexpr std::size_t srv_target_at = 6;  // behind priority, weight and port
 constexpr std::string_view ttl_key = "dns-ttl";
 constexpr std::string_view priority_key = "dns-priority";
 constexpr std::uint16_t priority_max = 32'767;
-
-IpAddress ip_of(std::string_view rdata) {
-    IpAddress ip;
-    ip.size = static_cast<std::uint8_t>(rdata.size());
-    std::copy(rdata.begin(), rdata.end(), ip.bytes.begin());
-    return ip;
-}
 
 std::uint16_t number_at(std::string_view rdata, std::size_t at) {
     return read_u16(octets(rdata), at);
@@ -53,6 +47,14 @@ std::uint16_t priority_of(const agent::InstanceRecord& record) {
 std::int64_t later(std::int64_t a, std::int64_t b) { return a == 0 || b == 0 ? 0 : std::max(a, b); }
 
 }  // namespace
+
+std::optional<IpAddress> ip_of(std::string_view rdata) {
+    IpAddress ip;
+    if (rdata.size() != 4 && rdata.size() != ip.bytes.size()) return std::nullopt;
+    ip.size = static_cast<std::uint8_t>(rdata.size());
+    std::copy(rdata.begin(), rdata.end(), ip.bytes.begin());
+    return ip;
+}
 
 std::string canonical_rdata(std::uint16_t type, std::string rdata) {
     if (type == rr::cname || type == rr::ptr || type == rr::ns) return fold(rdata);
@@ -92,7 +94,7 @@ ZoneRecords UpdateZone::records_of(const agent::HeldInstance& held, bool may_rem
     ZoneRecords records;
     const auto& address =
         record.service.address.empty() ? record.node_address : record.service.address;
-    const auto ip = parse_ip(address);
+    const auto ip = parse_host_ip(address);
     if (ip) {
         auto& own = records.emplace_back(like);
         own.type = ip->is_v4() ? rr::a : rr::aaaa;

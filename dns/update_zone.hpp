@@ -43,6 +43,8 @@ struct ZoneRecord {
 using ZoneRecords = std::vector<ZoneRecord>;
 using ZoneState = std::map<UpdateTarget, ZoneRecords>;
 
+std::optional<IpAddress> ip_of(std::string_view rdata);  // of A or AAAA
+
 // Names in rdata have no case.
 std::string canonical_rdata(std::uint16_t type, std::string rdata);
 

@@ -54,6 +54,15 @@ TEST_F(RecordsOfAName, srv_targets_are_the_node_the_address_or_the_hostname) {
     EXPECT_EQ(ask("late.service", rr::srv), (Lines{"1 1 8080 0a000007.addr.dc1.roster.internal."}));
 }
 
+TEST_F(RecordsOfAName, an_ipv4_address_mapped_into_ipv6_is_ipv4) {
+    face.publish({make_service("web", {{host1, "::ffff:10.0.0.9"}, {host1, "10.0.0.9"}})}, {host1});
+
+    EXPECT_EQ(ask("web.service", rr::a), (Lines{"10.0.0.9"}));
+    EXPECT_EQ(ask("web.service", rr::aaaa), Lines{});
+    const auto reply = face.ask("web.service.roster.internal", rr::srv);
+    EXPECT_EQ(reply.additional(), (Lines{"0a000009.addr.dc1.roster.internal. 10.0.0.9"}));
+}
+
 TEST_F(RecordsOfAName, every_srv_target_of_ours_can_be_asked_for) {
     face.publish({make_service("web", {{host1}, {host1, "10.9.9.9"}, {host2}})}, {host1, host2});
     const auto reply = face.ask("web.service.roster.internal", rr::srv);

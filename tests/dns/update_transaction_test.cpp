@@ -232,6 +232,11 @@ TEST_F(UpdateTransactionTest, is_refused_where_the_key_may_not_or_nothing_could_
     EXPECT_EQ(apply({entry(web_, rr::txt, class_in, "\1a")}), Rcode::refused);
     EXPECT_EQ(apply({entry(web_, rr::srv, class_in, support::srv(0, 1, 0, target_))}),
               Rcode::refused);
+    const auto mapped = std::string(10, '\0') + "\xFF\xFF" + address(1);
+    EXPECT_EQ(apply({entry(web_, rr::aaaa, class_in, mapped)}), Rcode::refused);
+    const std::string mapped_target = "00000000000000000000ffff0a000001.addr.roster.internal";
+    EXPECT_EQ(apply({entry(web_, rr::srv, class_in, support::srv(0, 1, 80, mapped_target))}),
+              Rcode::refused);
     std::string text;
     for (int i = 0; i < 20; ++i) text += std::string("\xFA") + std::string(250, 'x');
     EXPECT_EQ(apply({entry(host_, rr::txt, class_in, text)}), Rcode::refused);
