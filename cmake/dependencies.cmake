@@ -32,8 +32,6 @@ function(need target module package)
 endfunction()
 need(urcu_qsbr liburcu-qsbr liburcu-dev)
 need(cares libcares libc-ares-dev)
-# Debian 13's c-ares prefers calls that Debian 12's does not have.
-target_compile_definitions(PkgConfig::cares INTERFACE CARES_NO_DEPRECATED)
 need(systemd libsystemd libsystemd-dev)
 
 # libraft: 0.15 loses acknowledged writes, 0.23 may change who owns memory in raft_step().

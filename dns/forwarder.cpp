@@ -1,6 +1,7 @@
 #include "dns/forwarder.hpp"
 
 #include "coord/base/log.hpp"
+#include "dns/reply_draft.hpp"
 
 #include <ares.h>
 
@@ -29,6 +30,7 @@ namespace {
 
 constexpr std::size_t queries_per_turn = 64;  // of each queue, before sockets are looked at again
 constexpr std::size_t events_max = 64;
+constexpr std::size_t datagrams_per_turn = 16;  // of one socket
 constexpr int payload = 1232;
 constexpr int restart_pause_ms = 100;
 constexpr std::size_t message_bytes_max = 65'535;
@@ -72,11 +74,13 @@ struct Desk {
     int epoll = -1;
     std::vector<Outcome> outcomes;
     std::unordered_map<int, InquiryTable::AttemptId> attempts;  // by socket
+    std::vector<std::uint8_t> datagram = std::vector<std::uint8_t>(message_bytes_max);
 };
 
 // One message to one server, and the channel that is made for it. Version 1.18 has pitfalls, which
 // this avoids: a channel keeps one port for all its queries, sends the ID it is given, forgets EDNS
-// for all after one FORMERR, and mixes up queries that share a TCP connection.
+// for all after one FORMERR, and mixes up queries that share a TCP connection. From 1.28 on the ID
+// is c-ares' own, as hard to guess, and replies over TCP are written anew from what it parsed.
 class Call {
 public:
     Call(Desk& desk, InquiryTable::AttemptId attempt) : desk_(desk), attempt_(attempt) {}
@@ -89,18 +93,18 @@ public:
 
     void
     send(const ServerAddress& server, bool tcp, std::chrono::milliseconds timeout, Octets message) {
-        id_ = read_u16(message, 0);
-        has_edns_ = message[11] != 0;
+        query_.assign(message.begin(), message.end());
+        asked_id_ = sent_id_ = read_u16(message, 0);
         is_tcp_ = tcp;
         if (!open(server, timeout)) return finish({attempt_, false, {}});
-        ares_send(
-            channel_, message.data(), static_cast<int>(message.size()), &Call::on_reply, this);
+        post(message);
     }
     void process(int socket, std::uint32_t events) {
         // An error of the socket is told once, and has to be told to c-ares.
-        if ((events & EPOLLERR) == 0 && take_bare_error(socket)) return;
-        const bool readable = (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
-        const bool writable = (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0;
+        const bool failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
+        if (!failed && !is_tcp_ && (events & EPOLLIN) != 0) return take_datagrams(socket);
+        const bool readable = failed || (events & EPOLLIN) != 0;
+        const bool writable = failed || (events & EPOLLOUT) != 0;
         ares_process_fd(
             channel_, readable ? socket : ARES_SOCKET_BAD, writable ? socket : ARES_SOCKET_BAD);
     }
@@ -112,7 +116,6 @@ private:
         std::string lookups = "b";
         std::string nowhere = "/dev/null";
         options.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH |
-                        (has_edns_ ? ARES_FLAG_EDNS : 0) |
                         (is_tcp_ ? ARES_FLAG_USEVC : ARES_FLAG_IGNTC);
         // It is we who watch the time: c-ares is to be more patient than that.
         options.timeout = static_cast<int>(timeout.count()) * (1 + late_timeouts) + 1000;
@@ -133,30 +136,69 @@ private:
         return ares_set_servers_ports_csv(channel_, format(server).c_str()) == ARES_SUCCESS;
     }
 
-    // c-ares passes over every reply that does not repeat the question. (Over TCP as well; but whom we
-    // ask there has answered over UDP before.)
-    bool take_bare_error(int socket) {
-        if (is_tcp_) return false;
-        std::array<std::uint8_t, header_bytes + 1> head{};
-        const auto n = ::recv(socket, head.data(), head.size(), MSG_PEEK | MSG_DONTWAIT);
-        const auto message = Octets(head).first(n > 0 ? static_cast<std::size_t>(n) : 0);
-        if (!is_bare_error(message, id_)) return false;
-        finish({attempt_, true, {message.begin(), message.end()}});
-        return true;
+    // Datagrams are not left to c-ares: it passes over every reply that does not repeat the question,
+    // and from 1.28 on gives up at the first that it cannot read, whoever sent it. (Over TCP as well;
+    // but whom we ask there has answered over UDP before.)
+    void take_datagrams(int socket) {
+        write_u16(query_.data(), sent_id_);
+        for (std::size_t i = 0; i < datagrams_per_turn && !over_; ++i) {
+            const auto n =
+                ::recv(socket, desk_.datagram.data(), desk_.datagram.size(), MSG_DONTWAIT);
+            if (n < 0) return;
+            const auto message = Octets(desk_.datagram).first(static_cast<std::size_t>(n));
+            if (is_bare_error(message, sent_id_) || is_reply_to(query_, message)) finish(message);
+        }
     }
 
     void finish(Outcome outcome) {
         if (std::exchange(over_, true)) return;
         desk_.outcomes.push_back(std::move(outcome));
     }
+    // With the ID that was asked with, whatever was sent; there is a header.
+    void finish(Octets reply) {
+        Outcome outcome{attempt_, true, {reply.begin(), reply.end()}};
+        write_u16(outcome.message.data(), asked_id_);
+        finish(std::move(outcome));
+    }
+
+#if ARES_VERSION >= 0x011C00  // 1.28
+    void post(Octets message) {
+        ares_dns_record_t* record = nullptr;
+        if (ares_dns_parse(message.data(), message.size(), 0, &record) != ARES_SUCCESS) {
+            return finish({attempt_, false, {}});
+        }
+        ares_send_dnsrec(channel_, record, &Call::on_reply, this, &sent_id_);
+        ares_dns_record_destroy(record);
+    }
+
+    static void on_reply(void* self,
+                         ares_status_t status,
+                         std::size_t /*timeouts*/,
+                         const ares_dns_record_t* record) {
+        auto& call = *static_cast<Call*>(self);
+        unsigned char* bytes = nullptr;
+        std::size_t count = 0;
+        if (status != ARES_SUCCESS || ares_dns_write(record, &bytes, &count) != ARES_SUCCESS) {
+            return call.finish({call.attempt_, false, {}});
+        }
+        call.finish(Octets(bytes, count));
+        ares_free_string(bytes);
+    }
+#else
+    void post(Octets message) {
+        ares_send(
+            channel_, message.data(), static_cast<int>(message.size()), &Call::on_reply, this);
+    }
 
     static void
     on_reply(void* self, int status, int /*timeouts*/, unsigned char* bytes, int count) {
         auto& call = *static_cast<Call*>(self);
-        Outcome outcome{call.attempt_, status == ARES_SUCCESS && bytes != nullptr, {}};
-        if (outcome.replied) outcome.message.assign(bytes, bytes + count);
-        call.finish(std::move(outcome));
+        if (status != ARES_SUCCESS || bytes == nullptr) {
+            return call.finish({call.attempt_, false, {}});
+        }
+        call.finish(Octets(bytes, static_cast<std::size_t>(count)));
     }
+#endif
 
     static void on_socket(void* self, ares_socket_t socket, int readable, int writable) {
         auto& call = *static_cast<Call*>(self);
@@ -176,8 +218,9 @@ private:
 
     Desk& desk_;
     InquiryTable::AttemptId attempt_;
-    std::uint16_t id_ = 0;
-    bool has_edns_ = false;
+    std::vector<std::uint8_t> query_;
+    std::uint16_t asked_id_ = 0;
+    std::uint16_t sent_id_ = 0;
     bool is_tcp_ = false;
     ares_channel channel_ = nullptr;
     bool over_ = false;

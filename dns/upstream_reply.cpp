@@ -287,10 +287,17 @@ UpstreamFault check_question(Octets message, const UpstreamQuestion& asked, bool
     return (message[2] & 0x02U) != 0 ? UpstreamFault::truncated : UpstreamFault::none;
 }
 
+// Of a query that was made here.
+std::size_t question_end(Octets query) {
+    std::size_t at = header_bytes;
+    while (query[at] != 0) at += std::size_t{1} + query[at];
+    return at + 5;
+}
+
 }  // namespace
 
 // RD, and AD to be told whether the answer is validated (RFC 6840 §5.7). The OPT is bare and last:
-// c-ares cuts it off for a server that does not know it.
+// over TCP c-ares cuts it off for a server that does not know it.
 std::vector<std::uint8_t> make_upstream_query(const UpstreamQuestion& question) {
     std::vector<std::uint8_t> query;
     append_u16(query, question.id);
@@ -316,6 +323,17 @@ bool is_bare_error(Octets message, std::uint16_t id) {
            (rcode == Rcode::format_error || rcode == Rcode::not_implemented);
 }
 
+bool is_reply_to(Octets query, Octets reply) {
+    const auto end = question_end(query);
+    if (reply.size() < end || read_u16(reply, 0) != read_u16(query, 0)) return false;
+    if ((reply[2] & 0x80U) == 0 || read_u16(reply, 4) != 1) return false;
+    const auto part = [](Octets message, std::size_t from, std::size_t to) {
+        return text(message.subspan(from, to - from));
+    };
+    return fold(part(reply, header_bytes, end - 4)) == fold(part(query, header_bytes, end - 4)) &&
+           part(reply, end - 4, end) == part(query, end - 4, end);
+}
+
 UpstreamReply
 read_upstream_reply(Octets message, const UpstreamQuestion& asked, const ReplyRules& rules) {
     UpstreamReply reply;
@@ -336,8 +354,9 @@ read_upstream_reply(Octets message, const UpstreamQuestion& asked, const ReplyRu
     if (rcode != static_cast<unsigned>(Rcode::no_error) &&
         rcode != static_cast<unsigned>(Rcode::name_error)) {
         reply.answer.rcode = static_cast<Rcode>(rcode);
-        // FORMERR that repeats the question does not come so far: c-ares asks again without OPT.
-        const bool knows_no_opt = reply.answer.rcode == Rcode::not_implemented && !parsed->opt;
+        const bool is_refusal = reply.answer.rcode == Rcode::format_error ||
+                                reply.answer.rcode == Rcode::not_implemented;
+        const bool knows_no_opt = is_refusal && !parsed->opt;
         reply.fault = asked.edns && knows_no_opt ? UpstreamFault::no_edns : UpstreamFault::failed;
         reply.answer.why = why;
         return reply;

@@ -37,6 +37,9 @@ std::vector<std::uint8_t> make_upstream_query(const UpstreamQuestion& question);
 // and RFC 2671 §5.3 before it).
 bool is_bare_error(Octets message, std::uint16_t id);
 
+// Whether it has the ID and the question, in any case of letters, of a query of ours.
+bool is_reply_to(Octets query, Octets reply);
+
 enum class UpstreamFault {
     none,        // NOERROR or NXDOMAIN
     malformed,   // no message, or none that answers

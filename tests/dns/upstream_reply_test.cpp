@@ -93,16 +93,39 @@ TEST(UpstreamReply, that_is_the_header_of_an_error_knows_no_edns) {
     EXPECT_FALSE(is_bare_error(answer_to(asked, 1).bytes, asked.id)) << "with its question";
 }
 
-TEST(UpstreamReply, that_implements_nothing_until_asked_without_opt_knows_no_edns) {
-    auto asked = asking("www.example");
-    auto reply = answer_to(asked, 4);
-    EXPECT_EQ(read(reply, asked).fault, UpstreamFault::no_edns);
+TEST(UpstreamReply, that_reads_or_implements_nothing_until_asked_without_opt_knows_no_edns) {
+    for (const auto rcode : {Rcode::format_error, Rcode::not_implemented}) {
+        auto asked = asking("www.example");
+        auto reply = answer_to(asked, static_cast<unsigned>(rcode));
+        EXPECT_EQ(read(reply, asked).fault, UpstreamFault::no_edns);
 
-    asked.edns = false;
-    EXPECT_EQ(read(reply, asked).fault, UpstreamFault::failed);
-    asked.edns = true;
-    reply.with_opt(1232, 0);
-    EXPECT_EQ(read(reply, asked).fault, UpstreamFault::failed) << "it knows OPT";
+        asked.edns = false;
+        EXPECT_EQ(read(reply, asked).fault, UpstreamFault::failed);
+        asked.edns = true;
+        reply.with_opt(1232, 0);
+        EXPECT_EQ(read(reply, asked).fault, UpstreamFault::failed) << "it knows OPT";
+    }
+}
+
+TEST(UpstreamReply, is_to_a_query_if_it_has_its_id_and_its_question) {
+    const auto query = make_upstream_query(asking("wWw.example"));
+    const auto is_reply = [&](const UpstreamQuestion& asked) {
+        return is_reply_to(query, answer_to(asked, 2).bytes);
+    };
+    EXPECT_TRUE(is_reply(asking("wWw.example")));
+    EXPECT_TRUE(is_reply(asking("Www.eXample"))) << "whether the case must be kept is asked later";
+    EXPECT_FALSE(is_reply(asking("www.example.x")));
+    EXPECT_FALSE(is_reply(asking("vww.example")));
+    EXPECT_FALSE(is_reply(asking("wWw.example", rr::aaaa)));
+    auto of_another = asking("wWw.example");
+    ++of_another.id;
+    EXPECT_FALSE(is_reply(of_another));
+    EXPECT_FALSE(is_reply_to(query, query)) << "a query";
+    const auto whole = answer_to(asking("wWw.example")).bytes;
+    const auto end = query.size() - 11;  // of the question, before OPT
+    for (std::size_t size = 0; size < end; ++size) {
+        EXPECT_FALSE(is_reply_to(query, Octets(whole).first(size))) << size;
+    }
 }
 
 TEST(UpstreamReply, is_read_with_its_records_and_its_time) {
