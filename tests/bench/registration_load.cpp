@@ -39,6 +39,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr std::size_t sessions = 8;
+constexpr milliseconds session_timeout{30'000};
 constexpr std::size_t instances = 3;
 constexpr std::size_t samples_per_second = 100;
 constexpr std::size_t usual_ports = 100;
@@ -136,6 +137,19 @@ private:
     Clock::time_point sent_;
 };
 
+// By a client of its own: sessions that do nothing meanwhile would expire.
+void create_services(const LoadClient::Address& core, std::size_t services) {
+    LoadClient client({core}, session_timeout);
+    client.open(1);
+    const auto service = RequestTemplate::create("/services/svc-#####", "");
+    const auto instance = RequestTemplate::create(path, record(first_port));
+    for (std::size_t i = 0; i < services; ++i) {
+        client.ask(0, service, i);
+        for (std::size_t j = 0; j < instances; ++j) client.ask(0, instance, i * 10 + j);
+    }
+    client.close();
+}
+
 class Load {
 public:
     Load(LoadClient& client, Resolver& resolver, std::size_t services)
@@ -143,15 +157,6 @@ public:
         for (std::uint16_t i = 0; i < usual_ports; ++i) {
             const auto port = static_cast<std::uint16_t>(first_port + i);
             sets_.push_back(RequestTemplate::set(path, record(port)));
-        }
-    }
-
-    void create() {
-        const auto service = RequestTemplate::create("/services/svc-#####", "");
-        const auto instance = RequestTemplate::create(path, record(first_port));
-        for (std::size_t i = 0; i < services_; ++i) {
-            client_.ask(0, service, i);
-            for (std::size_t j = 0; j < instances; ++j) client_.ask(0, instance, i * 10 + j);
         }
     }
 
@@ -237,11 +242,11 @@ void run(const std::vector<std::string>& arguments) {
     const auto services = std::min<std::size_t>(parse<std::size_t>(arguments[3]), 100'000);
     const auto rate = parse<double>(arguments[4]);
     const auto seconds = parse<double>(arguments[5]);
-    LoadClient client({parse_address(arguments[0])}, milliseconds(30'000));
+    create_services(parse_address(arguments[0]), services);
+    LoadClient client({parse_address(arguments[0])}, session_timeout);
     Resolver resolver(parse_address(arguments[1]));
     client.open(sessions);
     Load load(client, resolver, services);
-    load.create();
     const auto begin = Clock::now();
     double told = 0;
     for (double now = 0; now < seconds; now = seconds_between(begin, Clock::now())) {
