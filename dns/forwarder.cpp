@@ -144,6 +144,7 @@ private:
         for (std::size_t i = 0; i < datagrams_per_turn && !over_; ++i) {
             const auto n =
                 ::recv(socket, desk_.datagram.data(), desk_.datagram.size(), MSG_DONTWAIT);
+            if (n < 0 && errno != EAGAIN && errno != EINTR) finish({attempt_, false, {}});
             if (n < 0) return;
             const auto message = Octets(desk_.datagram).first(static_cast<std::size_t>(n));
             if (is_bare_error(message, sent_id_) || is_reply_to(query_, message)) finish(message);
