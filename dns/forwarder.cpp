@@ -31,7 +31,6 @@ namespace {
 constexpr std::size_t queries_per_turn = 64;  // of each queue, before sockets are looked at again
 constexpr std::size_t events_max = 64;
 constexpr std::size_t datagrams_per_turn = 16;  // of one socket
-constexpr int payload = 1232;
 constexpr int restart_pause_ms = 100;
 constexpr std::size_t message_bytes_max = 65'535;
 
@@ -94,10 +93,10 @@ public:
     void
     send(const ServerAddress& server, bool tcp, std::chrono::milliseconds timeout, Octets message) {
         query_.assign(message.begin(), message.end());
-        asked_id_ = sent_id_ = read_u16(message, 0);
+        asked_id_ = read_u16(message, 0);
         is_tcp_ = tcp;
         if (!open(server, timeout)) return finish({attempt_, false, {}});
-        post(message);
+        write_u16(query_.data(), post(message));
     }
     void process(int socket, std::uint32_t events) {
         // An error of the socket is told once, and has to be told to c-ares.
@@ -121,14 +120,13 @@ private:
         options.timeout = static_cast<int>(timeout.count()) * (1 + late_timeouts) + 1000;
         options.tries = 1;
         options.ndots = 1;
-        options.ednspsz = payload;
         options.lookups = lookups.data();
         options.resolvconf_path = nowhere.data();
         options.sock_state_cb = &Call::on_socket;
         options.sock_state_cb_data = this;
         const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
-                         ARES_OPT_EDNSPSZ | ARES_OPT_LOOKUPS | ARES_OPT_RESOLVCONF |
-                         ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB;
+                         ARES_OPT_LOOKUPS | ARES_OPT_RESOLVCONF | ARES_OPT_DOMAINS |
+                         ARES_OPT_SOCK_STATE_CB;
         if (ares_init_options(&channel_, &options, mask) != ARES_SUCCESS) {
             channel_ = nullptr;
             return false;
@@ -140,14 +138,14 @@ private:
     // and from 1.28 on gives up at the first that it cannot read, whoever sent it. (Over TCP as well;
     // but whom we ask there has answered over UDP before.)
     void take_datagrams(int socket) {
-        write_u16(query_.data(), sent_id_);
         for (std::size_t i = 0; i < datagrams_per_turn && !over_; ++i) {
             const auto n =
                 ::recv(socket, desk_.datagram.data(), desk_.datagram.size(), MSG_DONTWAIT);
             if (n < 0 && errno != EAGAIN && errno != EINTR) finish({attempt_, false, {}});
             if (n < 0) return;
             const auto message = Octets(desk_.datagram).first(static_cast<std::size_t>(n));
-            if (is_bare_error(message, sent_id_) || is_reply_to(query_, message)) finish(message);
+            const auto id = read_u16(query_, 0);
+            if (is_bare_error(message, id) || is_reply_to(query_, message)) finish(message);
         }
     }
 
@@ -163,13 +161,17 @@ private:
     }
 
 #if ARES_VERSION >= 0x011C00  // 1.28
-    void post(Octets message) {
+    // With which ID.
+    std::uint16_t post(Octets message) {
+        std::uint16_t id = asked_id_;
         ares_dns_record_t* record = nullptr;
         if (ares_dns_parse(message.data(), message.size(), 0, &record) != ARES_SUCCESS) {
-            return finish({attempt_, false, {}});
+            finish({attempt_, false, {}});
+            return id;
         }
-        ares_send_dnsrec(channel_, record, &Call::on_reply, this, &sent_id_);
+        ares_send_dnsrec(channel_, record, &Call::on_reply, this, &id);
         ares_dns_record_destroy(record);
+        return id;
     }
 
     static void on_reply(void* self,
@@ -186,9 +188,11 @@ private:
         ares_free_string(bytes);
     }
 #else
-    void post(Octets message) {
+    // With which ID.
+    std::uint16_t post(Octets message) {
         ares_send(
             channel_, message.data(), static_cast<int>(message.size()), &Call::on_reply, this);
+        return asked_id_;
     }
 
     static void
@@ -219,9 +223,8 @@ private:
 
     Desk& desk_;
     InquiryTable::AttemptId attempt_;
-    std::vector<std::uint8_t> query_;
+    std::vector<std::uint8_t> query_;  // as it was sent
     std::uint16_t asked_id_ = 0;
-    std::uint16_t sent_id_ = 0;
     bool is_tcp_ = false;
     ares_channel channel_ = nullptr;
     bool over_ = false;

@@ -296,8 +296,7 @@ std::size_t question_end(Octets query) {
 
 }  // namespace
 
-// RD, and AD to be told whether the answer is validated (RFC 6840 §5.7). The OPT is bare and last:
-// over TCP c-ares cuts it off for a server that does not know it.
+// RD, and AD to be told whether the answer is validated (RFC 6840 §5.7). The OPT is bare.
 std::vector<std::uint8_t> make_upstream_query(const UpstreamQuestion& question) {
     std::vector<std::uint8_t> query;
     append_u16(query, question.id);
